@@ -1,0 +1,73 @@
+package config
+
+import "fmt"
+
+// Later reports the first setting whose work this version does not do yet, so
+// that no setting is silently without effect.
+func (s *Site) Later() error {
+	notYet := func(path, what string) error {
+		return problem(path, "%s not part of this version yet; leave the setting out", what)
+	}
+	banner := s.WithDefaults().Banner
+	for _, setting := range []struct {
+		set        bool
+		path, what string
+	}{
+		{s.Mode == "observe", "mode", "observe mode is"},
+		{s.Preset != "" && s.Preset != "fr", "preset", "presets other than fr are"},
+		{len(s.Charter) > 0, "charter", "charter files are"},
+		{s.UndeclaredHosts != "", "undeclared_hosts", "the gating of third-party hosts is"},
+		{len(s.FirstParty) > 0, "first_party", "the gating of third-party hosts is"},
+		{banner.Position != "top", "banner.position", "banner positions other than top are"},
+		{banner.Hide != "", "banner.hide", "hiding the site's own banner is"},
+		{banner.Stylesheet != "", "banner.stylesheet", "a style sheet of the site's own is"},
+		{banner.Template != "", "banner.template", "a banner template is"},
+		{len(banner.Theme) > 0, "banner.theme", "themes are"},
+		{len(s.Signals) > 0, "signals", "signals to vendors' scripts are"},
+	} {
+		if setting.set {
+			return notYet(setting.path, setting.what)
+		}
+	}
+	for i, service := range s.Services {
+		path := fmt.Sprintf("services[%d].", i)
+		switch {
+		case len(service.Hosts) > 0:
+			return notYet(path+"hosts", "the gating of third-party hosts is")
+		case len(service.Storage) > 0:
+			return notYet(path+"storage", "the gating of web storage is")
+		case len(service.Inline) > 0:
+			return notYet(path+"inline", "the gating of inline scripts is")
+		}
+	}
+	return nil
+}
+
+// Check finds the first mistake in g.
+func (g *Global) Check() error {
+	if g.Records != "" {
+		if err := oneOf("records", g.Records, "sqlite", "postgres", "off"); err != nil {
+			return err
+		}
+	}
+	switch {
+	case g.Records == "postgres" && g.RecordsTo == "":
+		return problem("records", "postgres needs a connection string")
+	case g.Records == "off" && g.RecordsTo != "":
+		return problem("records", "off takes nothing else")
+	case g.Retention < 0:
+		return problem("retention", "proofs are kept for a positive time")
+	}
+	return nil
+}
+
+// Later reports the first setting whose work this version does not do yet.
+func (g *Global) Later() error {
+	switch {
+	case g.Records == "sqlite" || g.Records == "postgres":
+		return problem("records", "proof of consent is not part of this version yet; set `records off`")
+	case g.Retention != 0:
+		return problem("retention", "proof of consent is not part of this version yet; leave the setting out")
+	}
+	return nil
+}

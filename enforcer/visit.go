@@ -1,0 +1,153 @@
+// Package enforcer applies a policy to what travels between a browser and a
+// site: Cookie headers on the way in, Set-Cookie headers on the way out, the
+// preference cookie that keeps the choice, and the place in a page where the
+// banner goes.
+//
+// It promises that no cookie passes in either direction that the policy does
+// not let pass for this visitor, on any status, and that what does pass keeps
+// its bytes. A doubt about a cookie or a choice closes: only the exempt pass. A
+// doubt about a document opens: its bytes pass untouched, its headers are still
+// enforced. It knows net/http but not Caddy, and writes no page.
+package enforcer
+
+import (
+	"maps"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/policy"
+)
+
+// ConsentHeader tells the site what is granted: categories that are granted as
+// a whole, then single services, separated by commas.
+const ConsentHeader = "Cookie-Consent"
+
+// Enforcer applies one policy. It is safe for concurrent use.
+type Enforcer struct {
+	Policy *policy.Policy
+	// GlobalPrivacyControl tells to honour Sec-GPC.
+	GlobalPrivacyControl bool
+	// Keys returns the keys that sign choices. While it fails, every visitor
+	// stands as if nothing had been chosen.
+	Keys func() (*Keyring, error)
+	// Insertion returns what belongs at the beginning of the body of a page in
+	// language lang (as <html lang> says), or nil.
+	Insertion func(v *Visit, lang string) []byte
+	// Now is the clock.
+	Now func() time.Time
+
+	turn    atomic.Uint32 // of the expiring lines
+	granted atomic.Pointer[map[policy.Set]string]
+}
+
+// maxGranted bounds how many different sets of grants are kept as text.
+const maxGranted = 1024
+
+// Visit is one request under the policy and its response.
+type Visit struct {
+	Standing policy.Standing
+	Host     string // without port, lower case
+	HTTPS    bool   // the browser's connection is encrypted
+	URI      string // path and query the visitor asked for
+	Language string // the visitor's Accept-Language
+
+	enforcer *Enforcer
+	path     string // of URI
+	copies   int    // of the preference cookie, unreadable ones included
+	page     bool   // the answer may be a page that is shown to somebody
+	whole    bool   // it is shown as a document of its own
+	head     bool
+
+	dropped  []noted
+	measured []string // cookies of exempt measurement in the request
+	buffer   [4]noted
+	consent  [1]string // header values, here to spare allocations
+	coding   [1]string
+	writer   responseWriter
+}
+
+// Begin reads the visitor's choice from r, cuts its Cookie header and sets
+// ConsentHeader. uri is the path and query that was asked for, before any
+// rewriting, and https whether the browser's connection is encrypted.
+func (e *Enforcer) Begin(r *http.Request, uri string, https bool) *Visit {
+	v := &Visit{enforcer: e, Host: hostname(r.Host), HTTPS: https, URI: uri, head: r.Method == http.MethodHead}
+	v.path, _, _ = strings.Cut(uri, "?")
+	v.Language = strings.Join(r.Header["Accept-Language"], ",")
+	v.dropped = v.buffer[:0]
+	lines := r.Header["Cookie"]
+	v.Standing = e.Policy.Judge(v.choice(lines), e.GlobalPrivacyControl && signalsGPC(r.Header))
+	if len(lines) > 0 {
+		if lines = v.cutCookies(lines); lines == nil {
+			delete(r.Header, "Cookie")
+		} else {
+			r.Header["Cookie"] = lines
+		}
+	}
+	delete(r.Header, "Cookie_consent") // becomes the same variable in CGI
+	v.consent[0] = v.Granted()
+	r.Header[ConsentHeader] = v.consent[:]
+	v.expectPage(r)
+	return v
+}
+
+// Again returns the visit for a second pass over the same request, as error
+// routes make: the verdict is that of v, whose request has lost its cookies.
+func (v *Visit) Again() *Visit {
+	return &Visit{
+		enforcer: v.enforcer, Standing: v.Standing, Host: v.Host, HTTPS: v.HTTPS, URI: v.URI, Language: v.Language,
+		path: v.path, page: v.page, whole: v.whole, head: v.head, dropped: v.dropped, measured: v.measured,
+	}
+}
+
+// Granted returns the value of ConsentHeader.
+func (v *Visit) Granted() string {
+	e := v.enforcer
+	known := e.granted.Load()
+	if known != nil {
+		if text, ok := (*known)[v.Standing.Grants]; ok {
+			return text
+		}
+	}
+	text := strings.Join(e.Policy.Granted(&v.Standing.Grants), ", ")
+	if known == nil {
+		e.granted.CompareAndSwap(nil, &map[policy.Set]string{v.Standing.Grants: text})
+	} else if len(*known) < maxGranted {
+		more := maps.Clone(*known)
+		more[v.Standing.Grants] = text
+		e.granted.CompareAndSwap(known, &more)
+	}
+	return text
+}
+
+// Allows reports whether the category or service called id is granted.
+func (v *Visit) Allows(id string) bool {
+	return v.enforcer.Policy.Allows(id, &v.Standing.Grants)
+}
+
+// Choose replaces the choice of this visit, so that its response expires what
+// is refused now.
+func (v *Visit) Choose(c policy.Choice, cookies []string) {
+	v.Standing = v.enforcer.Policy.Judge(c, false)
+	v.dropped = v.dropped[:0]
+	v.cutCookies(append([]string(nil), cookies...))
+}
+
+// hostname returns the host of a Host header, in lower case.
+func hostname(host string) string {
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+		host = host[:i]
+	}
+	return strings.TrimSuffix(strings.ToLower(host), ".")
+}
+
+// signalsGPC reports whether one Sec-GPC field is exactly "1".
+func signalsGPC(h http.Header) bool {
+	for _, value := range h["Sec-Gpc"] {
+		if value == "1" {
+			return true
+		}
+	}
+	return false
+}

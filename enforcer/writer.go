@@ -1,0 +1,198 @@
+package enforcer
+
+import (
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer/rewriter"
+)
+
+// responseWriter applies the policy to the header when it leaves, and puts the
+// insertion into a page. It implements Flush and ReadFrom itself: what is
+// promoted or reached through Unwrap would pass it by.
+type responseWriter struct {
+	http.ResponseWriter
+	visit    *Visit
+	rewriter *rewriter.Rewriter // nil: the body passes
+	pending  int                // a status that waits for the first bytes, to learn their type
+	sent     bool
+}
+
+// Writer returns the writer that the site's answer goes through to w. Finish
+// must be called once the site has answered.
+func (v *Visit) Writer(w http.ResponseWriter) http.ResponseWriter {
+	v.writer = responseWriter{ResponseWriter: w, visit: v}
+	return &v.writer
+}
+
+// Finish ends the answer. err is what the next handler returned.
+func (v *Visit) Finish(err error) error {
+	w := &v.writer
+	if w.pending != 0 {
+		w.send(w.pending)
+	}
+	if !w.sent {
+		// the server, or an error route, sends these headers by itself
+		v.enforceHeader(w.Header(), err == nil)
+		return err
+	}
+	delete(w.Header(), http.TrailerPrefix+"Set-Cookie")
+	if w.rewriter != nil {
+		if closeErr := w.rewriter.Close(); err == nil {
+			err = closeErr
+		}
+	}
+	return err
+}
+
+// WriteHeader applies the policy to the header before it leaves. Every status
+// passes here, informational ones too: all can carry cookies. Write and
+// FlushError call it with 200 when the site did not.
+func (w *responseWriter) WriteHeader(status int) {
+	switch {
+	case status < 200 && status != http.StatusSwitchingProtocols:
+		w.visit.enforceHeader(w.Header(), false)
+		w.ResponseWriter.WriteHeader(status)
+	case w.sent:
+		w.ResponseWriter.WriteHeader(status)
+	case w.pending != 0: // superfluous
+	case w.visit.page && !w.visit.head && bodyAllowed(status) && w.untyped():
+		w.pending = status
+	default:
+		w.send(status)
+	}
+}
+
+// untyped reports whether net/http will tell the media type from the body.
+func (w *responseWriter) untyped() bool {
+	h := w.Header()
+	_, typed := h["Content-Type"]
+	return !typed && h["Content-Encoding"] == nil && h["Transfer-Encoding"] == nil
+}
+
+func (w *responseWriter) send(status int) {
+	w.pending = 0
+	w.sent = true
+	h := w.Header()
+	w.visit.enforceHeader(h, true)
+	if w.visit.rewrites(status, h) {
+		w.visit.describeRewritten(h)
+		if !w.visit.head {
+			w.rewriter = rewriter.New(w.ResponseWriter, w.visit.whole, w.visit.insertion)
+		}
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (v *Visit) insertion(lang string) []byte { return v.enforcer.Insertion(v, lang) }
+
+func (w *responseWriter) Write(p []byte) (int, error) {
+	if !w.sent {
+		if w.pending == 0 {
+			w.WriteHeader(http.StatusOK)
+		}
+		if w.pending != 0 {
+			w.Header()["Content-Type"] = []string{http.DetectContentType(p)}
+			w.send(w.pending)
+		}
+	}
+	if w.rewriter != nil {
+		return w.rewriter.Write(p)
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// ReadFrom keeps the fast path of the writer below for bodies that pass.
+func (w *responseWriter) ReadFrom(r io.Reader) (int64, error) {
+	if w.sent && w.rewriter == nil {
+		return io.Copy(w.ResponseWriter, r)
+	}
+	return io.Copy(struct{ io.Writer }{w}, r)
+}
+
+// FlushError sends the header, if it has not left, and what was written.
+func (w *responseWriter) FlushError() error {
+	switch {
+	case w.pending != 0:
+		w.send(w.pending)
+	case !w.sent:
+		w.send(http.StatusOK)
+	}
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// Unwrap lets http.ResponseController reach what else the writer below can do.
+func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// enforceHeader filters every Set-Cookie of a header. A final one also expires
+// the refused cookies that the request brought.
+func (v *Visit) enforceHeader(h http.Header, final bool) {
+	for name := range h {
+		// net/http writes other spellings of the key as they are; Set-Cookie2 is dead
+		if hasPrefixFold(name, "Set-Cookie") && name != "Set-Cookie" && len(name) <= len("Set-Cookie2") {
+			delete(h, name)
+		}
+	}
+	if lines := h["Set-Cookie"]; len(lines) > 0 {
+		v.filterLines(h, lines)
+	}
+	if announced := h["Trailer"]; len(announced) > 0 {
+		h["Trailer"] = withoutSetCookie(announced)
+	}
+	if final && len(v.dropped) > 0 {
+		v.Expire(h)
+		keepPrivate(h)
+	}
+}
+
+// filterLines keeps the Set-Cookie lines that may leave.
+func (v *Visit) filterLines(h http.Header, lines []string) {
+	now := v.enforcer.Now()
+	kept := lines[:0]
+	for _, line := range lines {
+		if line, ok := v.filterSetCookie(line, now); ok {
+			kept = append(kept, line)
+		}
+	}
+	if len(kept) == 0 {
+		delete(h, "Set-Cookie")
+		return
+	}
+	clear(lines[len(kept):])
+	h["Set-Cookie"] = kept
+}
+
+// Expire adds lines that expire the refused and undeclared cookies of the
+// request. An answer that carries them must not be shared.
+func (v *Visit) Expire(h http.Header) {
+	lines, more := v.expiring(uint(v.enforcer.turn.Load()))
+	if more {
+		v.enforcer.turn.Add(uint32(len(lines)))
+	}
+	if len(lines) > 0 {
+		h["Set-Cookie"] = append(h["Set-Cookie"], lines...)
+	}
+	v.dropped = v.dropped[:0]
+}
+
+// withoutSetCookie leaves Set-Cookie out of a Trailer announcement.
+func withoutSetCookie(lines []string) []string {
+	var kept []string
+	for _, line := range lines {
+		for name := range strings.SplitSeq(line, ",") {
+			if name = strings.TrimSpace(name); !strings.EqualFold(name, "Set-Cookie") {
+				kept = append(kept, name)
+			}
+		}
+	}
+	return kept
+}
+
+// Interface guards
+var (
+	_ http.ResponseWriter                       = (*responseWriter)(nil)
+	_ io.ReaderFrom                             = (*responseWriter)(nil)
+	_ interface{ FlushError() error }           = (*responseWriter)(nil)
+	_ interface{ Unwrap() http.ResponseWriter } = (*responseWriter)(nil)
+)
