@@ -1,0 +1,220 @@
+package banner
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"net/url"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer"
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/policy"
+)
+
+//go:embed templates
+var templateFiles embed.FS
+
+var templates = template.Must(template.ParseFS(templateFiles, "templates/*.html"))
+
+// Config is what the visitor sees of a site.
+type Config struct {
+	Policy     *policy.Policy
+	Path       string   // of the module's own pages
+	Languages  []string // offered, the first is the default
+	Site       string   // shown name; empty: the host
+	Show       string   // auto, always or never
+	ManageLink string   // bottom-left, bottom-right or none
+	GPC        bool     // Global Privacy Control is honoured
+}
+
+// Banner renders what is inserted into the site's pages. Everything but the
+// host and the way back is rendered once.
+type Banner struct {
+	config    Config
+	languages languages
+	asking    map[string]markup // by language: banner, manage link, confirmation
+	answered  map[string]markup // without the banner
+}
+
+// view is what the templates see.
+type view struct {
+	voice
+	Config
+	Style      template.HTML
+	Asked      []*policy.Purpose
+	Partners   int
+	Exempt     bool // there is exempt measurement
+	Controller string
+	Return     string // where the visitor comes from
+	Query      string // the same, for an address
+	Answers    []answer
+}
+
+// answer is one of the two buttons that end the question.
+type answer struct{ Value, Action, Label string }
+
+// New renders the insertions of a site in every language it offers.
+func New(c Config) (*Banner, error) {
+	b := &Banner{config: c, languages: newLanguages(c.Languages), asking: map[string]markup{}, answered: map[string]markup{}}
+	css, err := templateFiles.ReadFile("templates/banner.css")
+	if err != nil {
+		return nil, err
+	}
+	style := template.HTML("<style>" + minify(string(css)) + "</style>")
+	for _, lang := range c.Languages {
+		v := c.view(lang)
+		v.Style = style
+		answered, err := render("manage.html", v)
+		if err != nil {
+			return nil, err
+		}
+		v.Style = ""
+		manage, err := render("manage.html", v)
+		if err != nil {
+			return nil, err
+		}
+		v.Style = style
+		banner, err := render("banner.html", v)
+		if err != nil {
+			return nil, err
+		}
+		b.answered[lang] = cut(answered)
+		b.asking[lang] = cut(banner + manage)
+	}
+	return b, nil
+}
+
+// Placeholders for what differs from request to request. They pass through
+// html/template unchanged.
+const (
+	siteSlot   = "cookieconsentsiteslot"
+	returnSlot = "cookieconsentreturnslot"
+	querySlot  = "cookieconsentqueryslot"
+)
+
+func (c *Config) voice(lang string) voice { return voice{lang, c.Languages[0], texts[lang]} }
+
+func (c *Config) view(lang string) view {
+	v := view{voice: c.voice(lang), Config: *c, Controller: c.Policy.Controller, Return: returnSlot, Query: querySlot}
+	if v.Site == "" {
+		v.Site = siteSlot
+	}
+	providers := map[string]bool{}
+	for _, purpose := range c.Policy.Active {
+		if purpose.Exempt {
+			v.Exempt = true
+			continue
+		}
+		v.Asked = append(v.Asked, purpose)
+		for _, i := range purpose.Order {
+			providers[providerOf(&c.Policy.Services[i])] = true
+		}
+	}
+	v.Partners = len(providers)
+	v.Answers = v.answers()
+	return v
+}
+
+// answers are the two ways to answer at once. They come as one list and are
+// rendered by one loop: same element, class, size and weight (R-1.4).
+func (v voice) answers() []answer {
+	return []answer{
+		{"accept_all", "accept-all", v.T("accept_all")},
+		{"refuse_all", "refuse-all", v.T("refuse_all")},
+	}
+}
+
+func providerOf(s *policy.Service) string {
+	if s.Provider != "" {
+		return s.Provider
+	}
+	return s.ID
+}
+
+func render(name string, v any) (string, error) {
+	var out bytes.Buffer
+	if err := templates.ExecuteTemplate(&out, name, v); err != nil {
+		return "", fmt.Errorf("rendering %s: %w", name, err)
+	}
+	return strings.TrimSpace(out.String()), nil
+}
+
+var (
+	cssComment = regexp.MustCompile(`(?s)/\*.*?\*/`)
+	cssSpace   = regexp.MustCompile(`\s*([{};,]|: )\s*`)
+)
+
+// minify takes comments and needless space out of a style sheet of ours.
+func minify(css string) string {
+	css = cssComment.ReplaceAllString(css, "")
+	return strings.TrimSpace(cssSpace.ReplaceAllStringFunc(css, strings.TrimSpace))
+}
+
+// Insert returns what belongs at the beginning of the body of a page in language
+// lang. It is ASCII, so that it reads the same in every charset that extends it.
+func (b *Banner) Insert(v *enforcer.Visit, lang string) []byte {
+	chosen := b.languages.choose(lang, v.Language)
+	site := b.config.Site
+	if site == "" {
+		site = v.Host
+	}
+	markup := b.answered[chosen]
+	if b.asks(v.Standing.State) {
+		markup = b.asking[chosen]
+	}
+	return markup.fill(map[string]string{
+		siteSlot:   ascii(template.HTMLEscapeString(site)),
+		returnSlot: ascii(template.HTMLEscapeString(v.URI)),
+		querySlot:  url.QueryEscape(v.URI),
+	})
+}
+
+// asks reports whether a visitor in this state sees the banner.
+func (b *Banner) asks(state policy.State) bool {
+	switch {
+	case state != policy.Unanswered && state != policy.Outdated:
+		return false
+	case b.config.Show == "auto":
+		return b.config.Policy.Asks()
+	}
+	return b.config.Show == "always"
+}
+
+// markup is rendered text with slots: one behind each piece but the last.
+type markup struct{ pieces, slots []string }
+
+var slot = regexp.MustCompile(siteSlot + "|" + returnSlot + "|" + querySlot)
+
+func cut(rendered string) markup {
+	return markup{slot.Split(ascii(rendered), -1), slot.FindAllString(rendered, -1)}
+}
+
+func (m markup) fill(values map[string]string) []byte {
+	var out bytes.Buffer
+	for i, piece := range m.pieces {
+		out.WriteString(piece)
+		if i < len(m.slots) {
+			out.WriteString(values[m.slots[i]])
+		}
+	}
+	return out.Bytes()
+}
+
+// ascii writes what is not ASCII as numeric character references.
+func ascii(text string) string {
+	var out strings.Builder
+	for i, r := range text {
+		switch {
+		case r < utf8.RuneSelf:
+			out.WriteByte(byte(r))
+		case r == utf8.RuneError && text[i] != "\uFFFD"[0]:
+			fmt.Fprintf(&out, "%%%02X", text[i]) // a stray byte of an address
+		default:
+			fmt.Fprintf(&out, "&#%d;", r)
+		}
+	}
+	return out.String()
+}

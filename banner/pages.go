@@ -1,0 +1,196 @@
+package banner
+
+import (
+	"bytes"
+	"encoding/json"
+	"html/template"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer"
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/policy"
+)
+
+// Pages answers the module's own addresses.
+type Pages struct {
+	config    Config
+	languages languages
+	style     template.HTML
+	source    string // admits style in a Content-Security-Policy
+	origins   *http.CrossOriginProtection
+	now       func() time.Time
+}
+
+// NewPages returns the pages of a site.
+func NewPages(c Config, now func() time.Time) *Pages {
+	style, source := pageStyle()
+	return &Pages{
+		config: c, languages: newLanguages(c.Languages), style: style, source: source,
+		origins: http.NewCrossOriginProtection(), now: now,
+	}
+}
+
+// Owns reports whether path, as the visitor asked for it, is one of the
+// module's own.
+func (p *Pages) Owns(path string) bool {
+	rest, ok := strings.CutPrefix(path, p.config.Path)
+	return ok && (rest == "" || rest[0] == '/')
+}
+
+// Serve answers a request to path, which Owns has claimed. cookies are the
+// Cookie lines as they came. mayGrant is asked before something is granted, and
+// says whether this client may grant now.
+func (p *Pages) Serve(w http.ResponseWriter, r *http.Request, v *enforcer.Visit, path string, cookies []string, mayGrant func() bool) error {
+	p.describe(w.Header())
+	if r.Method != http.MethodPost {
+		v.Expire(w.Header())
+	}
+	endpoint := strings.TrimPrefix(path, p.config.Path)
+	methods := []string{http.MethodGet, http.MethodHead}
+	if endpoint == "/choice" {
+		methods = []string{http.MethodPost}
+	}
+	known := slices.Contains([]string{"", "/", "/choice", "/state", "/policy.json"}, endpoint)
+	switch {
+	case !known:
+		return p.fail(w, r, v, r.URL.Query().Get("lang"), refusal{status: http.StatusNotFound})
+	case !slices.Contains(methods, r.Method):
+		w.Header().Set("Allow", strings.Join(methods, ", "))
+		return p.fail(w, r, v, r.URL.Query().Get("lang"), refusal{status: http.StatusMethodNotAllowed})
+	}
+	switch endpoint {
+	case "":
+		target := p.config.Path + "/"
+		if r.URL.RawQuery != "" {
+			target += "?" + r.URL.RawQuery
+		}
+		w.Header().Set("Location", target)
+		w.WriteHeader(http.StatusPermanentRedirect)
+		return nil
+	case "/choice":
+		return p.choose(w, r, v, cookies, mayGrant)
+	case "/state":
+		return p.sendJSON(w, r, p.state(v))
+	case "/policy.json":
+		return p.sendJSON(w, r, p.describePolicy())
+	}
+	query := r.URL.Query()
+	page, err := p.charter(v, p.language(v, query.Get("lang")), localPath(query.Get("return")))
+	if err != nil {
+		return err
+	}
+	return send(w, r, http.StatusOK, "text/html; charset=utf-8", page)
+}
+
+// language is what the visitor reads: as the page said they came from, or as
+// the browser says.
+func (p *Pages) language(v *enforcer.Visit, asked string) string {
+	return p.languages.choose(asked, v.Language)
+}
+
+// state is what GET <path>/state answers.
+type state struct {
+	State    policy.State `json:"state"`
+	Granted  []string     `json:"granted"`  // categories granted as a whole, then services
+	Objected []string     `json:"objected"` // exempt categories
+	Time     *string      `json:"time"`     // of the choice, RFC 3339; null without one
+}
+
+func (p *Pages) state(v *enforcer.Visit) state {
+	s := state{
+		State:    v.Standing.State,
+		Granted:  p.config.Policy.Granted(&v.Standing.Grants),
+		Objected: p.config.Policy.Objected(&v.Standing.Choice),
+	}
+	if t := v.Standing.Choice.Time; t != 0 {
+		text := time.Unix(t, 0).UTC().Format(time.RFC3339)
+		s.Time = &text
+	}
+	return s
+}
+
+func (p *Pages) sendJSON(w http.ResponseWriter, r *http.Request, value any) error {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return send(w, r, http.StatusOK, "application/json", append(data, '\n'))
+}
+
+// send writes a whole body, which a HEAD request does not get.
+func send(w http.ResponseWriter, r *http.Request, status int, mediaType string, body []byte) error {
+	w.Header().Set("Content-Type", mediaType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	_, err := w.Write(body)
+	return err
+}
+
+// refusal is why a request to our own pages is not answered as asked.
+type refusal struct {
+	status int
+	detail string // for the reader, in English
+}
+
+func (e refusal) Error() string { return e.detail }
+
+// fail answers with e, in lang if it is offered: as problem+json (RFC 9457) to clients that speak JSON, as
+// a page to others.
+func (p *Pages) fail(w http.ResponseWriter, r *http.Request, v *enforcer.Visit, lang string, e refusal) error {
+	if speaksJSON(r) {
+		problem := map[string]any{"type": "about:blank", "title": http.StatusText(e.status), "status": e.status}
+		if e.detail != "" {
+			problem["detail"] = e.detail
+		}
+		data, err := json.Marshal(problem)
+		if err != nil {
+			return err
+		}
+		return send(w, r, e.status, "application/problem+json", append(data, '\n'))
+	}
+	said := p.config.voice(p.language(v, lang))
+	page := struct {
+		view
+		Title, Message, Detail string
+		Choosing               bool
+	}{view: view{voice: said, Config: p.config, Style: p.style}, Detail: e.detail, Choosing: r.Method == http.MethodPost}
+	page.Title = said.T("charter")
+	if page.Choosing {
+		page.Title = said.T("error")
+	}
+	page.Message = said.T("error." + strconv.Itoa(e.status))
+	var out bytes.Buffer
+	if err := templates.ExecuteTemplate(&out, "error.html", page); err != nil {
+		return err
+	}
+	return send(w, r, e.status, "text/html; charset=utf-8", out.Bytes())
+}
+
+// speaksJSON reports whether the client sends JSON or asks for it rather than
+// for HTML.
+func speaksJSON(r *http.Request) bool {
+	accept := strings.Join(r.Header["Accept"], ",")
+	return isJSON(r.Header.Get("Content-Type")) ||
+		strings.Contains(accept, "json") && !strings.Contains(accept, "text/html")
+}
+
+// localPath returns target when it is a path on this site, else "/".
+// What browsers read as another site, or a header could not carry, is not.
+func localPath(target string) string {
+	target, _, _ = strings.Cut(target, "#")
+	if len(target) == 0 || len(target) > 4096 || target[0] != '/' || len(target) > 1 && (target[1] == '/' || target[1] == '\\') {
+		return "/"
+	}
+	for i := range len(target) {
+		if c := target[i]; c <= ' ' || c >= 0x7f || c == '\\' || c == '"' || c == '<' || c == '>' {
+			return "/"
+		}
+	}
+	return target
+}
