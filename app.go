@@ -1,0 +1,185 @@
+package cookieconsent
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/certmagic"
+	"go.uber.org/zap"
+
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/banner"
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/config"
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer"
+)
+
+// App holds what all sites of one Caddy share: the keys that sign choices, and
+// the allowance of each client.
+//
+// The keys are made once and kept in Caddy's storage as
+// cookie_consent/keys.json, so that several Caddys with one storage accept each
+// other's choices. To rotate, put a new key first in that file and keep the old
+// one behind it for the lifetime of a choice.
+type App struct {
+	config.Global
+
+	storage certmagic.Storage
+	logger  *zap.Logger
+	shared  *shared
+	pooled  any // key of shared in the pool
+}
+
+// CaddyModule returns the Caddy module information.
+func (App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "cookie_consent",
+		New: func() caddy.Module { return new(App) },
+	}
+}
+
+// pool keeps what outlives a reload, by storage.
+var pool = caddy.NewUsagePool()
+
+// shared is what the configurations of one storage share, over reloads.
+type shared struct {
+	ring    atomic.Pointer[enforcer.Keyring]
+	mutex   sync.Mutex
+	failed  error
+	retry   time.Time
+	limiter banner.Limiter
+}
+
+// Destruct implements caddy.Destructor.
+func (*shared) Destruct() error { return nil }
+
+// Provision opens nothing: that is left to Start and the first request.
+func (a *App) Provision(ctx caddy.Context) error {
+	if err := a.Check(); err != nil {
+		return err
+	}
+	if err := a.Later(); err != nil {
+		return err
+	}
+	a.storage, a.logger = ctx.Storage(), ctx.Logger()
+	a.pooled = fmt.Sprintf("%T %v", a.storage, a.storage)
+	value, _, err := pool.LoadOrNew(a.pooled, func() (caddy.Destructor, error) { return &shared{}, nil })
+	if err != nil {
+		return err
+	}
+	a.shared = value.(*shared)
+	return nil
+}
+
+// Start opens the keys. A failure is logged, not fatal: the site is served with
+// what needs no consent.
+func (a *App) Start() error {
+	_, _ = a.keys()
+	return nil
+}
+
+// Stop implements caddy.App.
+func (*App) Stop() error { return nil }
+
+// Cleanup gives back what is shared.
+func (a *App) Cleanup() error {
+	if a.shared == nil {
+		return nil
+	}
+	_, err := pool.Delete(a.pooled)
+	return err
+}
+
+// retryKeys is how long a failure to open the keys is taken as an answer.
+const retryKeys = 10 * time.Second
+
+// keys returns the keys, and opens them if nobody has.
+func (a *App) keys() (*enforcer.Keyring, error) {
+	if ring := a.shared.ring.Load(); ring != nil {
+		return ring, nil
+	}
+	a.shared.mutex.Lock()
+	defer a.shared.mutex.Unlock()
+	if ring := a.shared.ring.Load(); ring != nil {
+		return ring, nil
+	}
+	if a.shared.failed != nil && time.Now().Before(a.shared.retry) {
+		return nil, a.shared.failed
+	}
+	ring, err := openKeys(a.storage)
+	if err != nil {
+		a.logger.Error("the keys that sign visitors' choices could not be opened: only cookies that need no consent pass, and no choice can be stored", zap.Error(err))
+		a.shared.failed, a.shared.retry = err, time.Now().Add(retryKeys)
+		return nil, err
+	}
+	a.shared.ring.Store(ring)
+	return ring, nil
+}
+
+// keysFile is where the keys stand in Caddy's storage.
+const keysFile = "cookie_consent/keys.json"
+
+// storedKey is one key in keysFile. The first one signs, all verify.
+type storedKey struct {
+	ID     byte   `json:"id"`
+	Secret []byte `json:"secret"` // base64, at least 32 bytes
+}
+
+// openKeys reads the keys, and makes the first one if there is none, under the
+// storage's lock.
+func openKeys(storage certmagic.Storage) (*enforcer.Keyring, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	defer cancel()
+	data, err := storage.Load(ctx, keysFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		data, err = makeKeys(ctx, storage)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var stored []storedKey
+	if err := json.Unmarshal(data, &stored); err != nil {
+		return nil, fmt.Errorf("%s in the storage: %w", keysFile, err)
+	}
+	var ids []byte
+	var secrets [][]byte
+	for _, k := range stored {
+		ids, secrets = append(ids, k.ID), append(secrets, k.Secret)
+	}
+	ring, err := enforcer.NewKeyring(ids, secrets)
+	if err != nil {
+		return nil, fmt.Errorf("%s in the storage: %w", keysFile, err)
+	}
+	return ring, nil
+}
+
+func makeKeys(ctx context.Context, storage certmagic.Storage) (data []byte, err error) {
+	if err := storage.Lock(ctx, keysFile); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, storage.Unlock(context.WithoutCancel(ctx), keysFile)) }()
+	data, err = storage.Load(ctx, keysFile) // somebody else's, made meanwhile
+	if !errors.Is(err, fs.ErrNotExist) {
+		return data, err
+	}
+	secret := make([]byte, sha256.Size)
+	_, _ = rand.Read(secret) // never fails
+	if data, err = json.Marshal([]storedKey{{ID: 1, Secret: secret}}); err != nil {
+		return nil, err
+	}
+	return data, storage.Store(ctx, keysFile, data)
+}
+
+// Interface guards
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)

@@ -1,0 +1,241 @@
+// Package cookieconsent is a Caddy module that enforces cookie consent in front
+// of a site: what the site's cookie charter declares is what passes, nothing
+// else does.
+//
+// This package only wires. The rooms below it each own one decision: policy says
+// what may pass and for whom, config and caddyfile read what a site declares,
+// enforcer applies it to bytes on the wire, banner asks and informs.
+//
+// config stands between caddyfile and policy, so that the JSON declaration is
+// described once, checked once, and reported with file and line by the adapter
+// and with its JSON path by Provision.
+package cookieconsent
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/banner"
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/config"
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer"
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/policy"
+)
+
+func init() {
+	caddy.RegisterModule(Handler{})
+	caddy.RegisterModule(App{})
+	caddy.RegisterModule(MatchConsent{})
+}
+
+// Handler enforces what a site's cookie charter declares. Cookies that nobody
+// declared, or that the visitor did not grant, are cut from requests and
+// responses; a banner asks, and a charter page informs.
+//
+// It sets the placeholders {http.cookie_consent.state} (unanswered, answered,
+// outdated or gpc) and {http.cookie_consent.granted}, and tells the site in the
+// request header Cookie-Consent: categories granted as a whole, then services.
+type Handler struct {
+	config.Site
+
+	app      *App
+	enforcer *enforcer.Enforcer
+	pages    *banner.Pages
+	key      string // of the visit among the request's variables
+}
+
+// CaddyModule returns the Caddy module information.
+func (Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.cookie_consent",
+		New: func() caddy.Module { return new(Handler) },
+	}
+}
+
+// Provision checks the declaration and compiles it. It touches neither the
+// network nor the data directory.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	site := h.Site.WithDefaults()
+	if err := site.Check(banner.Languages()); err != nil {
+		return err
+	}
+	if err := h.Later(); err != nil {
+		return err
+	}
+	for _, warning := range site.Warnings() {
+		ctx.Logger().Warn(warning)
+	}
+	app, err := ctx.App("cookie_consent")
+	if err != nil {
+		return err
+	}
+	h.app = app.(*App)
+	declared, err := policy.New(site.Declaration())
+	if err != nil {
+		return err
+	}
+	seen := banner.Config{
+		Policy: declared, Path: site.Path, Languages: site.Languages, Site: site.Name,
+		Show: site.Banner.Show, ManageLink: site.Banner.ManageLink, GPC: site.GlobalPrivacyControl == "on",
+	}
+	shown, err := banner.New(seen)
+	if err != nil {
+		return err
+	}
+	h.pages = banner.NewPages(seen, time.Now)
+	h.key = "cookie_consent." + declared.Preference.Name
+	h.enforcer = &enforcer.Enforcer{
+		Policy: declared, GlobalPrivacyControl: seen.GPC, Keys: h.app.keys, Insertion: shown.Insert, Now: time.Now,
+	}
+	return nil
+}
+
+// ServeHTTP answers the module's own pages, and lets every other request and its
+// answer pass under the policy.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	cookies := r.Header["Cookie"]
+	path, uri := asked(r)
+	own := h.pages.Owns(path)
+	if own {
+		cookies = append([]string(nil), cookies...) // cut in place by the visit
+	}
+	visit, again := h.visit(r, uri)
+	if visit == nil {
+		return next.ServeHTTP(w, r)
+	}
+	if own && !again {
+		return h.pages.Serve(w, r, visit, path, cookies, func() bool { return h.mayGrant(r) })
+	}
+	return visit.Finish(next.ServeHTTP(visit.Writer(w), r))
+}
+
+// visit begins the enforcement of a request, once in each pass: nil means that a
+// handler further out does it already. An error route comes again: its request
+// has lost its cookies, so the verdict is that of the first pass.
+func (h *Handler) visit(r *http.Request, uri string) (visit *enforcer.Visit, again bool) {
+	ctx, key := r.Context(), h.key
+	earlier, _ := caddyhttp.GetVar(ctx, key).(*enforcer.Visit)
+	if ctx.Value(caddyhttp.ErrorCtxKey) != nil {
+		key += ".error"
+		if caddyhttp.GetVar(ctx, key) != nil {
+			return nil, true
+		}
+		again = earlier != nil
+	} else if earlier != nil {
+		return nil, false
+	}
+	if again {
+		visit = earlier.Again()
+	} else {
+		visit = h.enforcer.Begin(r, uri, secure(r))
+	}
+	caddyhttp.SetVar(ctx, key, visit)
+	caddyhttp.SetVar(ctx, visitVar, visit)
+	if repl, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		repl.Set("http.cookie_consent.state", stateValues[visit.Standing.State])
+		repl.Set("http.cookie_consent.granted", visit.Granted())
+	}
+	return visit, again
+}
+
+// visitVar names the latest visit among the request's variables.
+const visitVar = "cookie_consent.visit"
+
+// stateValues spares an allocation for each request.
+var stateValues = map[policy.State]any{
+	policy.Unanswered: string(policy.Unanswered), policy.Answered: string(policy.Answered),
+	policy.Outdated: string(policy.Outdated), policy.GPC: string(policy.GPC),
+}
+
+// asked returns what the visitor asked for, before any rewriting.
+func asked(r *http.Request) (path, uri string) {
+	address := r.URL
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
+		address = original.URL
+	}
+	return address.Path, address.RequestURI()
+}
+
+// secure reports whether the browser's connection is encrypted: here, or before
+// a proxy that is declared trusted.
+func secure(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
+	proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	return strings.TrimSpace(proto) == "https" && fromTrustedProxy(r)
+}
+
+func fromTrustedProxy(r *http.Request) bool {
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	return trusted
+}
+
+// mayGrant applies the limit of grants to the client. A private peer that is not
+// declared trusted is most likely a proxy with everybody behind it: no limit.
+func (h *Handler) mayGrant(r *http.Request) bool {
+	address, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	client, err := netip.ParseAddr(address)
+	if err != nil {
+		return true
+	}
+	if !fromTrustedProxy(r) && (client.IsPrivate() || client.IsLoopback() || client.IsLinkLocalUnicast()) {
+		return true
+	}
+	if h.app.shared.limiter.Allow(client) {
+		return true
+	}
+	h.app.logger.Debug("too many grants from one client", zap.String("path", r.URL.Path))
+	return false
+}
+
+// MatchConsent matches requests of visitors who granted every category or
+// service it names. It matches nothing where no cookie_consent handler ran
+// before it.
+//
+//	@name cookie_consent <id...>
+type MatchConsent []string
+
+// CaddyModule returns the Caddy module information.
+func (MatchConsent) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.matchers.cookie_consent",
+		New: func() caddy.Module { return new(MatchConsent) },
+	}
+}
+
+// Validate refuses a matcher that names nothing.
+func (m MatchConsent) Validate() error {
+	if len(m) == 0 {
+		return fmt.Errorf("cookie_consent: no category or service is named")
+	}
+	return nil
+}
+
+// MatchWithError reports whether r matches.
+func (m MatchConsent) MatchWithError(r *http.Request) (bool, error) {
+	visit, ok := caddyhttp.GetVar(r.Context(), visitVar).(*enforcer.Visit)
+	if !ok {
+		return false, nil
+	}
+	for _, id := range m {
+		if !visit.Allows(id) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner                 = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler       = (*Handler)(nil)
+	_ caddy.Validator                   = (*MatchConsent)(nil)
+	_ caddyhttp.RequestMatcherWithError = (*MatchConsent)(nil)
+)
