@@ -42,33 +42,46 @@ func (v *Visit) cutCookies(lines []string) []string {
 func (v *Visit) cutCookieLine(line string) string {
 	var out strings.Builder // used once there is a gap in what is kept
 	from, to := 0, 0        // the run of kept pairs not yet in out
-	some := false
+	some, gap := false, false
+	declared, grants := v.enforcer.Policy, &v.Standing.Grants
 	for at := 0; at <= len(line); {
-		end := len(line)
-		if semicolon := strings.IndexByte(line[at:], ';'); semicolon >= 0 {
-			end = at + semicolon
+		// Most pieces are a space and a cookie with an exact name that passes: its
+		// name ends at the next "=", since no declared name has a semicolon in it.
+		start := at
+		if start < len(line) && line[start] == ' ' {
+			start++
 		}
-		if v.pairPasses(line[at:end]) {
+		end := at
+		exact := declared.PassesExact(line[start:], grants)
+		if exact > 0 {
+			end = start + exact
+		}
+		if n := strings.IndexByte(line[end:], ';'); n >= 0 {
+			end += n
+		} else {
+			end = len(line)
+		}
+		if exact > 0 || v.pairPasses(line[at:end]) {
 			switch {
 			case !some:
-				from, some = skipOWS(line, at), true
-				if at == 0 {
-					from = 0
+				from, some = at, true
+				if at > 0 {
+					from = skipOWS(line, at)
 				}
 			case to != at-1:
-				if out.Len() == 0 {
-					out.Grow(len(line))
-				} else {
+				if gap {
 					out.WriteByte(';')
+				} else {
+					out.Grow(len(line))
 				}
 				out.WriteString(line[from:to])
-				from = at
+				from, gap = at, true
 			}
 			to = end
 		}
 		at = end + 1
 	}
-	if out.Len() == 0 {
+	if !gap {
 		return line[from:max(from, to)]
 	}
 	out.WriteByte(';')

@@ -224,7 +224,10 @@ func parseCookieDate(value string) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	t := time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC)
-	return t, t.Day() == day // 31 February is no date
+	if t.Day() != day {
+		return time.Time{}, false // 31 February
+	}
+	return t, true
 }
 
 func dateDelimiter(r rune) bool {

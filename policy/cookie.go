@@ -17,9 +17,12 @@ type Rule struct {
 	Cookie
 	// Measurement: a cookie of exempt statistics, which a new visit must not prolong.
 	Measurement bool
+	// Pattern: the name declared is one, and not the cookie's own.
+	Pattern bool
 
 	needs Set // services that must be granted, all of them
 	own   bool
+	plain bool // neither own nor Measurement
 }
 
 // facts are the parts of a declaration that enforcement depends on.
@@ -47,12 +50,15 @@ func (p *Policy) declareCookies() error {
 				return &DeclarationError{i, j, fmt.Sprintf("cookie %q is declared twice with different facts (services %q and %q)", c.Name, declaredBy[c.Name], s.ID)}
 			}
 			if !shared {
-				rule = &Rule{Cookie: c}
+				rule = &Rule{Cookie: c, Pattern: strings.Contains(c.Name, "*")}
 				rules[c.Name], declaredBy[c.Name] = rule, s.ID
 			}
 			rule.needs.Add(i)
 			rule.Measurement = rule.Measurement || s.Category != Necessary && p.Exempt.Has(i)
 		}
+	}
+	for _, rule := range rules {
+		rule.plain = !rule.Measurement
 	}
 	if p.Preference.Name != "" {
 		rules[p.Preference.Name] = &Rule{Cookie: Cookie{Name: p.Preference.Name}, own: true}
@@ -64,7 +70,8 @@ func (p *Policy) declareCookies() error {
 // index finds the rule of a cookie-name: exact before pattern, the pattern
 // with the longest literal text before a shorter one.
 type index struct {
-	exact    map[string]*Rule
+	exact    table
+	patterns bool
 	prefixed node   // patterns by the text before their first *
 	suffixed node   // patterns that begin with *, by the text behind their last *, backwards
 	inner    []glob // patterns with * at both ends
@@ -84,12 +91,13 @@ type node struct {
 }
 
 func newIndex(rules map[string]*Rule) index {
-	x := index{exact: make(map[string]*Rule, len(rules))}
+	x, exact := index{}, map[string]*Rule{}
 	for _, name := range sortedKeys(rules) {
-		if !strings.Contains(name, "*") {
-			x.exact[name] = rules[name]
+		if !rules[name].Pattern {
+			exact[name] = rules[name]
 			continue
 		}
+		x.patterns = true
 		g := glob{strings.Split(name, "*"), len(name) - strings.Count(name, "*"), rules[name]}
 		switch first, last := g.parts[0], g.parts[len(g.parts)-1]; {
 		case first != "":
@@ -100,6 +108,7 @@ func newIndex(rules map[string]*Rule) index {
 			x.inner = append(x.inner, g)
 		}
 	}
+	x.exact = newTable(exact)
 	return x
 }
 
@@ -129,11 +138,11 @@ func (n *node) insert(text string, backwards bool, g glob) {
 	n.globs = append(n.globs, g)
 }
 
-// find costs one map look-up for an exact name, and a walk along the name's
-// own bytes for a pattern, however many are declared; only patterns with a
-// star at both ends are tried one by one.
+// find costs one look-up for an exact name, and a walk along the name's own bytes
+// for a pattern, however many are declared; only patterns with a star at both
+// ends are tried one by one.
 func (x *index) find(name string) *Rule {
-	if rule, ok := x.exact[name]; ok {
+	if rule := x.exact.find(name); rule != nil || !x.patterns {
 		return rule
 	}
 	var best *glob
