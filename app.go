@@ -26,8 +26,8 @@ import (
 //
 // The keys are made once and kept in Caddy's storage as
 // cookie_consent/keys.json, so that several Caddys with one storage accept each
-// other's choices. To rotate, put a new key first in that file and keep the old
-// one behind it for the lifetime of a choice.
+// other's choices. To rotate, put a new key with a new id first in that file,
+// keep the old one behind it for the lifetime of a choice, and reload.
 type App struct {
 	config.Global
 
@@ -51,10 +51,16 @@ var pool = caddy.NewUsagePool()
 // shared is what the configurations of one storage share, over reloads.
 type shared struct {
 	ring    atomic.Pointer[enforcer.Keyring]
-	mutex   sync.Mutex
-	failed  error
-	retry   time.Time
+	failure atomic.Pointer[failure]
+	opening sync.Mutex
 	limiter banner.Limiter
+}
+
+// failure is why the keys could not be opened, and until when that is taken as
+// an answer.
+type failure struct {
+	error
+	until time.Time
 }
 
 // Destruct implements caddy.Destructor.
@@ -69,7 +75,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.storage, a.logger = ctx.Storage(), ctx.Logger()
-	a.pooled = fmt.Sprintf("%T %v", a.storage, a.storage)
+	a.pooled = storageName(a.storage)
 	value, _, err := pool.LoadOrNew(a.pooled, func() (caddy.Destructor, error) { return &shared{}, nil })
 	if err != nil {
 		return err
@@ -78,10 +84,22 @@ func (a *App) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// Start opens the keys. A failure is logged, not fatal: the site is served with
+// storageName tells storages apart, and knows one again after a reload if it
+// says what it is.
+func storageName(storage certmagic.Storage) string {
+	if named, ok := storage.(fmt.Stringer); ok {
+		return named.String()
+	}
+	return fmt.Sprintf("%T %p", storage, storage)
+}
+
+// Start reads the keys, those that a rotation brought since the last load too. A
+// failure is logged, not fatal: the site is served with the keys it had, or with
 // what needs no consent.
 func (a *App) Start() error {
-	_, _ = a.keys()
+	a.shared.opening.Lock()
+	defer a.shared.opening.Unlock()
+	_, _ = a.open()
 	return nil
 }
 
@@ -100,23 +118,34 @@ func (a *App) Cleanup() error {
 // retryKeys is how long a failure to open the keys is taken as an answer.
 const retryKeys = 10 * time.Second
 
-// keys returns the keys, and opens them if nobody has.
+// keys returns the keys, and opens them if nobody has. After a failure only one
+// request at a time waits for the storage.
 func (a *App) keys() (*enforcer.Keyring, error) {
 	if ring := a.shared.ring.Load(); ring != nil {
 		return ring, nil
 	}
-	a.shared.mutex.Lock()
-	defer a.shared.mutex.Unlock()
+	if failed := a.shared.failure.Load(); failed == nil {
+		a.shared.opening.Lock()
+	} else if time.Now().Before(failed.until) || !a.shared.opening.TryLock() {
+		return nil, failed
+	}
+	defer a.shared.opening.Unlock()
 	if ring := a.shared.ring.Load(); ring != nil {
 		return ring, nil
 	}
-	if a.shared.failed != nil && time.Now().Before(a.shared.retry) {
-		return nil, a.shared.failed
-	}
+	return a.open()
+}
+
+// open reads the keys from the storage.
+func (a *App) open() (*enforcer.Keyring, error) {
 	ring, err := openKeys(a.storage)
 	if err != nil {
-		a.logger.Error("the keys that sign visitors' choices could not be opened: only cookies that need no consent pass, and no choice can be stored", zap.Error(err))
-		a.shared.failed, a.shared.retry = err, time.Now().Add(retryKeys)
+		effect := "only cookies that need no consent pass, and no choice can be stored"
+		if a.shared.ring.Load() != nil {
+			effect = "those of before the reload stay in use"
+		}
+		a.logger.Error("the keys that sign visitors' choices could not be opened: "+effect, zap.Error(err))
+		a.shared.failure.Store(&failure{err, time.Now().Add(retryKeys)})
 		return nil, err
 	}
 	a.shared.ring.Store(ring)
@@ -135,7 +164,7 @@ type storedKey struct {
 // openKeys reads the keys, and makes the first one if there is none, under the
 // storage's lock.
 func openKeys(storage certmagic.Storage) (*enforcer.Keyring, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	data, err := storage.Load(ctx, keysFile)
 	if errors.Is(err, fs.ErrNotExist) {

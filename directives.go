@@ -45,7 +45,11 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 	return append(routes, h.NewRoute(own, handler)...), nil
 }
 
-func parseGlobalOption(d *caddyfiletokens.Dispenser, _ any) (any, error) {
+func parseGlobalOption(d *caddyfiletokens.Dispenser, earlier any) (any, error) {
+	if earlier != nil {
+		d.Next()
+		return nil, d.Err("the global option cookie_consent is set twice")
+	}
 	global, err := caddyfile.Global(d)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"html/template"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer"
@@ -162,6 +163,12 @@ func (c *charterView) row(s *policy.Service, cookie *policy.Cookie) row {
 	if r.Purpose == "" {
 		r.Purpose = c.Of(s.Purpose)
 	}
+	if r.Purpose == "" {
+		r.Purpose = c.describe(s.Category)
+	}
+	if r.Service == "" {
+		r.Service = s.ID
+	}
 	if cookie.Name == c.Policy.Preference.Name {
 		r.Lifetime = c.Lifetime(policy.Lifetime(c.Policy.Preference.Lifetime))
 	}
@@ -174,13 +181,18 @@ func (c *charterView) row(s *policy.Service, cookie *policy.Cookie) row {
 	return r
 }
 
-func (c *charterView) exempt(category string) bool {
-	for _, purpose := range c.Policy.Active {
-		if purpose.ID == category {
-			return purpose.Exempt
+// describe explains a category by its id.
+func (c *charterView) describe(id string) string {
+	for _, category := range c.Policy.Categories {
+		if category.ID == id {
+			return c.Description(category)
 		}
 	}
-	return false
+	return ""
+}
+
+func (c *charterView) exempt(category string) bool {
+	return slices.ContainsFunc(c.Policy.Active, func(p *policy.Purpose) bool { return p.ID == category && p.Exempt })
 }
 
 // describe sets the headers every page of ours has: for this visitor alone, not

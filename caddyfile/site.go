@@ -49,9 +49,6 @@ func Site(d *caddyfile.Dispenser, languages []string) (*config.Site, error) {
 		return nil, d.ArgErr()
 	}
 	p.mark("services")
-	if d.NextArg() {
-		return nil, d.Errf("unexpected %q before the block", d.Val())
-	}
 	if err := p.block("cookie_consent", p.siteWords(site)); err != nil {
 		return nil, err
 	}
@@ -97,11 +94,10 @@ func (p *parser) preferenceCookie(s *config.Site) error {
 	s.PreferenceCookie = c
 	p.mark(path)
 	if p.NextArg() {
-		c.Name = p.Val()
+		if c.Name = p.Val(); c.Name == "" {
+			return p.Errf("preference_cookie has an empty argument")
+		}
 		p.mark(path + ".name")
-	}
-	if p.NextArg() {
-		return p.ArgErr()
 	}
 	return p.block(path, words{
 		"lifetime": p.duration(path+".lifetime", &c.Lifetime),
@@ -138,9 +134,9 @@ func (p *parser) category(s *config.Site) error {
 			c.Exempt = e
 			p.mark(path + ".exempt")
 			return p.block("exempt", words{
-				"publisher_only": p.flag(&e.PublisherOnly),
-				"no_cross_site":  p.flag(&e.NoCrossSite),
-				"ip_truncated":   p.flag(&e.IPTruncated),
+				"publisher_only": p.flag(path+".exempt.publisher_only", &e.PublisherOnly),
+				"no_cross_site":  p.flag(path+".exempt.no_cross_site", &e.NoCrossSite),
+				"ip_truncated":   p.flag(path+".exempt.ip_truncated", &e.IPTruncated),
 				"data_retention": p.duration(path+".exempt.data_retention", &e.DataRetention),
 			})
 		},
@@ -189,12 +185,12 @@ func (p *parser) service(s *config.Site) error {
 }
 
 func (p *parser) serviceCategory(path string, s *config.Service) error {
-	args := p.RemainingArgs()
-	switch {
-	case s.Category != "":
+	if s.Category != "" {
 		return p.Errf("category is set twice")
-	case len(args) < 1 || len(args) > 2:
-		return p.ArgErr()
+	}
+	args, err := p.args(1, 2)
+	if err != nil {
+		return err
 	}
 	s.Category = args[0]
 	p.mark(path + ".category")
@@ -206,9 +202,9 @@ func (p *parser) serviceCategory(path string, s *config.Service) error {
 }
 
 func (p *parser) storage(path string, s *config.Service) error {
-	args := p.RemainingArgs()
-	if len(args) != 2 {
-		return p.ArgErr()
+	args, err := p.args(2, 2)
+	if err != nil {
+		return err
 	}
 	p.mark(fmt.Sprintf("%s.storage[%d]", path, len(s.Storage)))
 	s.Storage = append(s.Storage, config.StorageKey{Area: args[0], Key: args[1]})
@@ -235,21 +231,18 @@ func (p *parser) cookie(service string, s *config.Service) error {
 		return p.ArgErr()
 	}
 	p.mark(path)
-	if p.NextArg() {
-		return p.ArgErr()
-	}
 	err := p.block("cookie "+c.Name, words{
 		"purpose":     p.text(path+".purpose", &c.Purpose),
 		"lifetime":    p.word(path+".lifetime", &c.Lifetime),
 		"domain":      p.word(path+".domain", &c.Domain),
 		"path":        p.word(path+".path", &c.Path),
-		"secure":      p.flag(&c.Secure),
-		"http_only":   p.flag(&c.HTTPOnly),
+		"secure":      p.flag(path+".secure", &c.Secure),
+		"http_only":   p.flag(path+".http_only", &c.HTTPOnly),
 		"same_site":   p.word(path+".same_site", &c.SameSite),
-		"partitioned": p.flag(&c.Partitioned),
+		"partitioned": p.flag(path+".partitioned", &c.Partitioned),
 		"set_by": func() error {
 			args := p.RemainingArgs()
-			if len(args) != 2 || args[0] != "third" || c.SetBy != "" {
+			if len(args) != 2 || args[0] != "third" || args[1] == "" || c.SetBy != "" {
 				return p.Errf("set_by takes: third <host>, once")
 			}
 			c.SetBy = args[1]
@@ -288,18 +281,25 @@ func (p *parser) banner(s *config.Site) error {
 		"hide":        p.word("banner.hide", &b.Hide),
 		"stylesheet":  p.word("banner.stylesheet", &b.Stylesheet),
 		"template":    p.word("banner.template", &b.Template),
-		"theme": func() error {
+		"theme":       func() error { return p.theme(b) },
+	})
+}
+
+func (p *parser) theme(b *config.Banner) error {
+	return p.lines("theme", func(name string) error {
+		colour := ""
+		if !p.Args(&colour) || colour == "" || p.NextArg() {
+			return p.Errf("theme takes a colour for %q (quoted, since # starts a comment)", name)
+		}
+		if _, twice := b.Theme[name]; twice {
+			return p.Errf("%s is set twice in theme", name)
+		}
+		p.mark("banner.theme." + name)
+		if b.Theme == nil {
 			b.Theme = map[string]string{}
-			for nesting := p.Nesting(); p.NextBlock(nesting); {
-				name, colour := p.Val(), ""
-				if !p.Args(&colour) || p.NextArg() {
-					return p.Errf("theme takes a colour for %q (quoted, since # starts a comment)", name)
-				}
-				p.mark("banner.theme." + name)
-				b.Theme[name] = colour
-			}
-			return nil
-		},
+		}
+		b.Theme[name] = colour
+		return nil
 	})
 }
 
@@ -312,7 +312,7 @@ func (p *parser) banner(s *config.Site) error {
 func Global(d *caddyfile.Dispenser) (*config.Global, error) {
 	p := &parser{d, map[string]caddyfile.Token{}}
 	global := &config.Global{}
-	if !d.Next() || d.NextArg() {
+	if !d.Next() {
 		return nil, d.ArgErr()
 	}
 	err := p.block("cookie_consent", words{
@@ -320,9 +320,9 @@ func Global(d *caddyfile.Dispenser) (*config.Global, error) {
 			if global.Records != "" {
 				return p.Errf("records is set twice")
 			}
-			args := p.RemainingArgs()
-			if len(args) < 1 || len(args) > 2 {
-				return p.ArgErr()
+			args, err := p.args(1, 2)
+			if err != nil {
+				return err
 			}
 			p.mark("records")
 			global.Records = args[0]

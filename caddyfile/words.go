@@ -16,14 +16,32 @@ type words map[string]func() error
 
 // block reads the block that follows, if there is one.
 func (p *parser) block(name string, known words) error {
-	for nesting := p.Nesting(); p.NextBlock(nesting); {
-		read, ok := known[p.Val()]
+	return p.lines(name, func(word string) error {
+		read, ok := known[word]
 		if !ok {
-			return p.Errf("unknown word %q in %s; known are: %s", p.Val(), name, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+			return p.Errf("unknown word %q in %s; known are: %s", word, name, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 		}
-		if err := read(); err != nil {
+		return read()
+	})
+}
+
+// lines calls read with the first word of each line of the block that follows,
+// if there is one.
+func (p *parser) lines(name string, read func(word string) error) error {
+	if p.NextArg() {
+		return p.Errf("unexpected %q behind %s", p.Val(), name)
+	}
+	nesting := p.Nesting()
+	for p.NextBlock(nesting) {
+		if p.ValRaw() == "{" {
+			return p.Errf("unexpected block in %s: the word before it takes none", name)
+		}
+		if err := read(p.Val()); err != nil {
 			return err
 		}
+	}
+	if p.Nesting() > nesting {
+		return p.Errf("the block of %s does not end; is there something behind a }?", name)
 	}
 	return nil
 }
@@ -31,16 +49,25 @@ func (p *parser) block(name string, known words) error {
 // mark remembers the current token as the origin of a JSON path.
 func (p *parser) mark(path string) { p.from[path] = p.Token() }
 
-// id reads the one argument that names a category or service.
+// id reads the argument that names a category or service.
 func (p *parser) id(path string, value *string) error {
 	if !p.Args(value) {
 		return p.ArgErr()
 	}
 	p.mark(path)
-	if p.NextArg() {
-		return p.ArgErr()
-	}
 	return nil
+}
+
+// args reads between least and most arguments, none of them empty.
+func (p *parser) args(least, most int) ([]string, error) {
+	word, args := p.Val(), p.RemainingArgs()
+	switch {
+	case len(args) < least || len(args) > most:
+		return nil, p.ArgErr()
+	case slices.Contains(args, ""):
+		return nil, p.Errf("%s has an empty argument", word)
+	}
+	return args, nil
 }
 
 // word reads one argument into value.
@@ -55,7 +82,7 @@ func (p *parser) word(path string, value *string) func() error {
 		}
 		p.mark(path)
 		if *value == "" {
-			return p.Errf("%s is empty", word)
+			return p.Errf("%s has an empty argument", word)
 		}
 		if p.NextArg() {
 			return p.ArgErr()
@@ -67,10 +94,14 @@ func (p *parser) word(path string, value *string) func() error {
 // list appends one or more arguments to values.
 func (p *parser) list(path string, values *[]string) func() error {
 	return func() error {
+		word := p.Val()
 		if !p.NextArg() {
 			return p.ArgErr()
 		}
 		for more := true; more; more = p.NextArg() {
+			if p.Val() == "" {
+				return p.Errf("%s has an empty argument", word)
+			}
 			p.mark(fmt.Sprintf("%s[%d]", path, len(*values)))
 			*values = append(*values, p.Val())
 		}
@@ -79,8 +110,9 @@ func (p *parser) list(path string, values *[]string) func() error {
 }
 
 // flag sets value; it takes no argument.
-func (p *parser) flag(value *bool) func() error {
+func (p *parser) flag(path string, value *bool) func() error {
 	return func() error {
+		p.mark(path)
 		if p.NextArg() {
 			return p.ArgErr()
 		}

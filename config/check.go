@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"net/url"
 	"path"
@@ -31,7 +32,7 @@ func problem(path, format string, args ...any) error {
 // the languages there are texts for.
 func (s *Site) Check(known []string) error {
 	for _, check := range []func([]string) error{
-		s.checkWords, s.checkLanguages, s.checkPath, s.checkPreferenceCookie,
+		s.checkWords, s.checkLanguages, s.checkPath, s.checkFirstParty, s.checkPreferenceCookie,
 		s.checkCategories, s.checkServices, s.checkPolicy,
 	} {
 		if err := check(known); err != nil {
@@ -94,11 +95,11 @@ func (s *Site) checkLanguages(known []string) error {
 
 // checkText reports a text in a language there are no texts for.
 func checkText(path string, text Text, known []string) error {
-	for language, t := range text {
+	for _, language := range slices.Sorted(maps.Keys(text)) {
 		if !slices.Contains(known, language) {
 			return problem(path+"."+language, "there are no texts in %q; known are: %s", language, strings.Join(known, ", "))
 		}
-		if strings.TrimSpace(t) == "" {
+		if strings.TrimSpace(text[language]) == "" {
 			return problem(path+"."+language, "the text is empty")
 		}
 	}
@@ -108,7 +109,16 @@ func checkText(path string, text Text, known []string) error {
 func (s *Site) checkPath([]string) error {
 	p := s.Path
 	if !strings.HasPrefix(p, "/") || p == "/" || path.Clean(p) != p || strings.Trim(p, "/abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~") != "" {
-		return problem("path", "%q must be an absolute path of letters, digits, - . _ and ~, without a slash at its end", p)
+		return problem("path", "%q must be an absolute path of letters, digits, - . _ and ~, without //, .. or a slash at its end", p)
+	}
+	return nil
+}
+
+func (s *Site) checkFirstParty([]string) error {
+	for i, host := range s.FirstParty {
+		if err := checkHost(fmt.Sprintf("first_party[%d]", i), host); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -119,6 +129,8 @@ func (s *Site) checkPreferenceCookie([]string) error {
 		return err
 	}
 	switch lower := strings.ToLower(c.Name); {
+	case strings.Contains(c.Name, "*"):
+		return problem("preference_cookie.name", "%q is a pattern; the preference cookie has one name", c.Name)
 	case len(c.Name) > 40:
 		return problem("preference_cookie.name", "%q is longer than 40 characters", c.Name)
 	case strings.HasPrefix(lower, "__host-") && c.Domain != "":
@@ -153,6 +165,22 @@ func checkDomain(path, domain string) error {
 	}
 	if _, err := netip.ParseAddr(domain); err == nil || !domainName.MatchString(domain) {
 		return problem(path, "%q is no domain name in lower case, such as example.fr", domain)
+	}
+	return nil
+}
+
+// checkHost reports what is no origin as policy.CheckHost and browsers know them.
+func checkHost(path, host string) error {
+	if scheme, _, found := strings.Cut(host, "://"); found {
+		return problem(path, "host %q: an origin is declared without %s://", host, scheme)
+	}
+	if err := policy.CheckHost(host); err != nil {
+		return problem(path, "%v", err)
+	}
+	name, _, _ := strings.Cut(host, "/")
+	name, _, _ = strings.Cut(strings.TrimPrefix(name, "*."), ":")
+	if host[0] != '/' && !domainName.MatchString(strings.ToLower(name)) {
+		return problem(path, "host %q: %q is no host name (beyond ASCII it is written in its xn-- form)", host, name)
 	}
 	return nil
 }
@@ -257,13 +285,16 @@ func (s *Service) check(path string, known, categories []string) error {
 		return problem(path+".country", "%q is no country code such as US (ISO 3166)", s.Country)
 	}
 	for i, host := range s.Hosts {
-		if err := policy.CheckHost(host); err != nil {
-			return problem(fmt.Sprintf("%s.hosts[%d]", path, i), "%v", err)
+		if err := checkHost(fmt.Sprintf("%s.hosts[%d]", path, i), host); err != nil {
+			return err
 		}
 	}
 	for i, key := range s.Storage {
 		if err := oneOf(fmt.Sprintf("%s.storage[%d].area", path, i), key.Area, "local", "session"); err != nil {
 			return err
+		}
+		if key.Key == "" {
+			return problem(fmt.Sprintf("%s.storage[%d].key", path, i), "the key is empty")
 		}
 	}
 	for i, text := range s.Inline {
@@ -353,29 +384,4 @@ func parseLifetime(text string) (policy.Lifetime, error) {
 		return 0, fmt.Errorf("%q is no lifetime: a duration such as 14d or 30m, or session", text)
 	}
 	return policy.Lifetime(d), nil
-}
-
-// Warnings lists settings that are allowed but below what the rules ask for.
-func (s *Site) Warnings() []string {
-	var warnings []string
-	warn := func(format string, args ...any) { warnings = append(warnings, fmt.Sprintf(format, args...)) }
-	if lifetime := time.Duration(s.PreferenceCookie.Lifetime); lifetime < 182*day {
-		warn("preference_cookie.lifetime: visitors who refused are asked again after %s, sooner than six months (R-1.9)", lifetime)
-	}
-	if s.UndeclaredCookies == "allow" {
-		warn("undeclared_cookies: cookies that nobody declared pass without consent (R-1.2)")
-	}
-	used := map[string]bool{}
-	for _, service := range s.Services {
-		used[service.Category] = true
-	}
-	for i, c := range s.Categories {
-		if c.Exempt != nil && time.Duration(c.Exempt.DataRetention) > 760*day {
-			warn("categories[%d].exempt.data_retention: exempt measurements are kept longer than 25 months (R-1.11)", i)
-		}
-		if !used[c.ID] {
-			warn("categories[%d]: no service belongs to category %q, so nothing is asked for it", i, c.ID)
-		}
-	}
-	return warnings
 }

@@ -54,7 +54,7 @@ func (g *Global) Check() error {
 	case g.Records == "postgres" && g.RecordsTo == "":
 		return problem("records", "postgres needs a connection string")
 	case g.Records == "off" && g.RecordsTo != "":
-		return problem("records", "off takes nothing else")
+		return problem("records", "off takes no file or connection string")
 	case g.Retention < 0:
 		return problem("retention", "proofs are kept for a positive time")
 	}
@@ -64,7 +64,7 @@ func (g *Global) Check() error {
 // Later reports the first setting whose work this version does not do yet.
 func (g *Global) Later() error {
 	switch {
-	case g.Records == "sqlite" || g.Records == "postgres":
+	case g.Records == "sqlite" || g.Records == "postgres" || g.RecordsTo != "":
 		return problem("records", "proof of consent is not part of this version yet; set `records off`")
 	case g.Retention != 0:
 		return problem("retention", "proof of consent is not part of this version yet; leave the setting out")

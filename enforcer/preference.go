@@ -1,6 +1,7 @@
 package enforcer
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -8,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash"
 	"net/http"
 	"strconv"
@@ -59,6 +61,9 @@ func NewKeyring(ids []byte, secrets [][]byte) (*Keyring, error) {
 	for i, secret := range secrets {
 		if len(secret) < sha256.Size {
 			return nil, errors.New("a key has fewer than 32 bytes")
+		}
+		if bytes.IndexByte(ids, ids[i]) != i {
+			return nil, fmt.Errorf("two keys have the id %d", ids[i])
 		}
 		k := &key{id: ids[i]}
 		k.macs.New = func() any { return &macState{Hash: hmac.New(sha256.New, secret)} }

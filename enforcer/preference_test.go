@@ -112,6 +112,9 @@ func TestKeyRotation(t *testing.T) {
 	if _, err := NewKeyring([]byte{1}, [][]byte{[]byte("short")}); err == nil {
 		t.Error("a short key was accepted")
 	}
+	if _, err := NewKeyring([]byte{1, 1}, [][]byte{fresh, old}); err == nil {
+		t.Error("two keys with one id were accepted")
+	}
 }
 
 func TestWithoutKeysNothingIsGranted(t *testing.T) {

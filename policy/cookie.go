@@ -47,7 +47,11 @@ func (p *Policy) declareCookies() error {
 			}
 			rule, shared := rules[c.Name]
 			if shared && rule.facts() != c.facts() {
-				return &DeclarationError{i, j, fmt.Sprintf("cookie %q is declared twice with different facts (services %q and %q)", c.Name, declaredBy[c.Name], s.ID)}
+				by := fmt.Sprintf("services %q and %q", declaredBy[c.Name], s.ID)
+				if declaredBy[c.Name] == s.ID {
+					by = fmt.Sprintf("service %q", s.ID)
+				}
+				return &DeclarationError{i, j, fmt.Sprintf("cookie %q is declared twice with different facts (%s)", c.Name, by)}
 			}
 			if !shared {
 				rule = &Rule{Cookie: c, Pattern: strings.Contains(c.Name, "*")}

@@ -1,9 +1,6 @@
 package policy
 
-import (
-	"math/bits"
-	"strings"
-)
+import "math/bits"
 
 // table maps exact cookie-names to rules. It is a hash table of our own because
 // finding the name and looking it up is most of what filtering a cookie costs:
@@ -16,9 +13,10 @@ type table struct {
 	long  map[string]*Rule // names of more than maxShort bytes
 }
 
-// slot holds a name, filled up with zeros, which no name holds.
+// slot holds a name, filled up with zeros, and its length.
 type slot struct {
 	a, b, c uint64
+	length  int
 	rule    *Rule
 }
 
@@ -33,12 +31,12 @@ func newTable(rules map[string]*Rule) table {
 			t.long[name] = rules[name]
 			continue
 		}
-		a, b, c, _ := words(padded(name))
+		a, b, c, n := words(padded(name))
 		i := hash(a, b, c) & t.mask
 		for t.slots[i].rule != nil {
 			i = (i + 1) & t.mask
 		}
-		t.slots[i] = slot{a, b, c, rules[name]}
+		t.slots[i] = slot{a, b, c, n, rules[name]}
 	}
 	return t
 }
@@ -47,9 +45,6 @@ func newTable(rules map[string]*Rule) table {
 func (t *table) find(name string) *Rule {
 	if len(name) > maxShort {
 		return t.long[name]
-	}
-	if strings.IndexByte(name, 0) >= 0 {
-		return nil
 	}
 	rule, n := t.findBefore(padded(name))
 	if n != len(name) {
@@ -74,7 +69,7 @@ func (t *table) findBefore(text string) (*Rule, int) {
 	a, b, c, n := words(text)
 	for i := hash(a, b, c); ; i++ {
 		s := &t.slots[i&t.mask]
-		if s.a == a && s.b == b && s.c == c || s.rule == nil {
+		if s.a == a && s.b == b && s.c == c && s.length == n || s.rule == nil {
 			return s.rule, n
 		}
 	}
