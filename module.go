@@ -76,6 +76,12 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.app = app.(*App)
+	return h.compile(site)
+}
+
+// compile makes of a checked declaration, whose defaults are set, all that
+// serving needs.
+func (h *Handler) compile(site *config.Site) error {
 	declared, err := policy.New(site.Declaration())
 	if err != nil {
 		return err
@@ -155,11 +161,14 @@ var stateValues = map[policy.State]any{
 
 // asked returns what the visitor asked for, before any rewriting.
 func asked(r *http.Request) (path, uri string) {
-	address := r.URL
 	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
-		address = original.URL
+		path, uri = original.URL.Path, original.RequestURI
+		if !strings.HasPrefix(uri, "/") { // absolute, or of a request made here
+			uri = original.URL.RequestURI()
+		}
+		return path, uri
 	}
-	return address.Path, address.RequestURI()
+	return r.URL.Path, r.URL.RequestURI()
 }
 
 // secure reports whether the browser's connection is encrypted: here, or before
