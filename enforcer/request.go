@@ -40,34 +40,24 @@ func (v *Visit) cutCookies(lines []string) []string {
 // cutCookieLine returns line without the pairs that may not pass. What it keeps
 // keeps its bytes and order.
 func (v *Visit) cutCookieLine(line string) string {
+	at := v.passing(line)
+	if at > len(line) {
+		return line
+	}
 	var out strings.Builder // used once there is a gap in what is kept
-	from, to := 0, 0        // the run of kept pairs not yet in out
-	some, gap := false, false
-	declared, grants := v.enforcer.Policy, &v.Standing.Grants
-	for at := 0; at <= len(line); {
-		// Most pieces are a space and a cookie with an exact name that passes: its
-		// name ends at the next "=", since no declared name has a semicolon in it.
-		start := at
-		if start < len(line) && line[start] == ' ' {
-			start++
+	from, to := 0, at-1     // the run of kept pairs not yet in out
+	some, gap := at > 0, false
+	for at <= len(line) {
+		end := len(line)
+		if n := strings.IndexByte(line[at:], ';'); n >= 0 {
+			end = at + n
 		}
-		end := at
-		exact := declared.PassesExact(line[start:], grants)
-		if exact > 0 {
-			end = start + exact
-		}
-		if n := strings.IndexByte(line[end:], ';'); n >= 0 {
-			end += n
-		} else {
-			end = len(line)
-		}
-		if exact > 0 || v.pairPasses(line[at:end]) {
+		if v.pairPasses(line[at:end]) {
 			switch {
+			case !some && at == 0:
+				some = true
 			case !some:
-				from, some = at, true
-				if at > 0 {
-					from = skipOWS(line, at)
-				}
+				from, some = skipOWS(line, at), true
 			case to != at-1:
 				if gap {
 					out.WriteByte(';')
@@ -87,6 +77,28 @@ func (v *Visit) cutCookieLine(line string) string {
 	out.WriteByte(';')
 	out.WriteString(line[from:to])
 	return out.String()
+}
+
+// passing returns where the first pair of line begins that is not a space and a
+// cookie with an exact name that passes, which most are; beyond its end when all
+// are. Such a name ends at the next "=": no declared one has a semicolon in it.
+func (v *Visit) passing(line string) (at int) {
+	declared, grants := v.enforcer.Policy, &v.Standing.Grants
+	for at < len(line) {
+		start := at
+		if line[start] == ' ' {
+			start++
+		}
+		end := strings.IndexByte(line[start:], ';') // not behind the name: the two then overlap
+		if !declared.PassesExact(line[start:], grants) {
+			return at
+		}
+		if end < 0 {
+			return len(line) + 1
+		}
+		at = start + end + 1
+	}
+	return at
 }
 
 func skipOWS(s string, at int) int {

@@ -274,13 +274,11 @@ func (p *Policy) Verdict(name string, grants *Set) (Verdict, *Rule) {
 	return Refused, rule
 }
 
-// PassesExact returns the length of the cookie-name that text begins with, up to
-// its "=", if that name is declared as it stands, without a pattern, and passes,
-// and nothing but that need be known; else 0. It is the fast way of Verdict and
-// may miss a name near the end of text.
-func (p *Policy) PassesExact(text string, grants *Set) int {
-	if rule, n := p.cookies.exact.findBefore(text); rule != nil && rule.plain && grants.Covers(&rule.needs) {
-		return n
-	}
-	return 0
+// PassesExact reports whether the cookie-name that text begins with, up to its
+// first "=", is declared as it stands, without a pattern, and passes, and nothing
+// but that need be known. It is the fast way of Verdict, and may miss long names
+// and those near the end of text.
+func (p *Policy) PassesExact(text string, grants *Set) bool {
+	rule := p.cookies.exact.findBefore(text)
+	return rule != nil && rule.plain && grants.Covers(&rule.needs)
 }

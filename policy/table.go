@@ -1,6 +1,9 @@
 package policy
 
-import "math/bits"
+import (
+	"math/bits"
+	"strings"
+)
 
 // table maps exact cookie-names to rules. It is a hash table of our own because
 // finding the name and looking it up is most of what filtering a cookie costs:
@@ -31,12 +34,13 @@ func newTable(rules map[string]*Rule) table {
 			t.long[name] = rules[name]
 			continue
 		}
-		a, b, c, n := words(padded(name))
+		text := padded(name, 0)
+		a, b, c := load8(text, 0), load8(text, 8), load8(text, 16)
 		i := hash(a, b, c) & t.mask
 		for t.slots[i].rule != nil {
 			i = (i + 1) & t.mask
 		}
-		t.slots[i] = slot{a, b, c, n, rules[name]}
+		t.slots[i] = slot{a, b, c, len(name), rules[name]}
 	}
 	return t
 }
@@ -46,51 +50,45 @@ func (t *table) find(name string) *Rule {
 	if len(name) > maxShort {
 		return t.long[name]
 	}
-	rule, n := t.findBefore(padded(name))
-	if n != len(name) {
-		return nil // it holds an "=" itself
+	if strings.IndexByte(name, '=') >= 0 {
+		return nil
 	}
-	return rule
+	return t.findBefore(padded(name, '='))
 }
 
-// padded returns a short name as findBefore reads it.
-func padded(name string) string {
+// padded returns a short name with end behind it, filled up with zeros.
+func padded(name string, end byte) string {
 	var text [maxShort + 1]byte
-	text[copy(text[:], name)] = '='
+	text[copy(text[:], name)] = end
 	return string(text[:])
 }
 
 // findBefore returns the rule of the name that text begins with, up to the first
-// "=", and its length. It may miss long names, and those near the end of text.
-func (t *table) findBefore(text string) (*Rule, int) {
+// "=". It may miss long names, and those near the end of text.
+func (t *table) findBefore(text string) *Rule {
 	if len(text) < maxShort+1 {
-		return nil, 0
+		return nil
 	}
-	a, b, c, n := words(text)
+	a, b, c := load8(text, 0), uint64(0), uint64(0)
+	n := equalsAt(a)
+	if n < 8 {
+		a &= 1<<(8*n) - 1
+	} else if b = load8(text, 8); equalsAt(b) < 8 {
+		n = equalsAt(b)
+		b &= 1<<(8*n) - 1
+		n += 8
+	} else {
+		c = load8(text, 16)
+		n = equalsAt(c)
+		c &= 1<<(8*n) - 1
+		n += 16
+	}
 	for i := hash(a, b, c); ; i++ {
 		s := &t.slots[i&t.mask]
 		if s.a == a && s.b == b && s.c == c && s.length == n || s.rule == nil {
-			return s.rule, n
+			return s.rule
 		}
 	}
-}
-
-// words returns the bytes of text up to the first "=", at most 24, and how many
-// they are.
-func words(text string) (a, b, c uint64, n int) {
-	a = load8(text, 0)
-	if n = equalsAt(a); n < 8 {
-		return a & (1<<(8*n) - 1), 0, 0, n
-	}
-	b = load8(text, 8)
-	if n = equalsAt(b); n < 8 {
-		return a, b & (1<<(8*n) - 1), 0, 8 + n
-	}
-	c = load8(text, 16)
-	if n = equalsAt(c); n < 8 {
-		c &= 1<<(8*n) - 1
-	}
-	return a, b, c, 16 + n
 }
 
 // equalsAt returns the place of the first "=" among eight bytes, or 8.
