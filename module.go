@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -29,7 +30,7 @@ import (
 )
 
 func init() {
-	caddy.RegisterModule(Handler{})
+	caddy.RegisterModule(new(Handler))
 	caddy.RegisterModule(App{})
 	caddy.RegisterModule(MatchConsent{})
 }
@@ -48,10 +49,12 @@ type Handler struct {
 	enforcer *enforcer.Enforcer
 	pages    *banner.Pages
 	key      string // of the visit among the request's variables
+	logger   *zap.Logger
+	insecure sync.Once // warns of a preference cookie that plain HTTP cannot carry
 }
 
 // CaddyModule returns the Caddy module information.
-func (Handler) CaddyModule() caddy.ModuleInfo {
+func (*Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
 		ID:  "http.handlers.cookie_consent",
 		New: func() caddy.Module { return new(Handler) },
@@ -68,8 +71,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.Later(); err != nil {
 		return err
 	}
+	h.logger = ctx.Logger()
 	for _, warning := range site.Warnings() {
-		ctx.Logger().Warn(warning)
+		h.logger.Warn(warning)
 	}
 	app, err := ctx.App("cookie_consent")
 	if err != nil {
@@ -139,7 +143,11 @@ func (h *Handler) visit(r *http.Request, uri string) (visit *enforcer.Visit, aga
 	if again {
 		visit = earlier.Again()
 	} else {
-		visit = h.enforcer.Begin(r, uri, secure(r))
+		https := secure(r)
+		visit = h.enforcer.Begin(r, uri, https)
+		if !https && strings.HasPrefix(strings.ToLower(h.enforcer.Policy.Preference.Name), "__") {
+			h.insecure.Do(h.warnInsecure)
+		}
 	}
 	caddyhttp.SetVar(ctx, key, visit)
 	caddyhttp.SetVar(ctx, visitVar, visit)
@@ -148,6 +156,12 @@ func (h *Handler) visit(r *http.Request, uri string) (visit *enforcer.Visit, aga
 		repl.Set("http.cookie_consent.granted", visit.Granted())
 	}
 	return visit, again
+}
+
+// warnInsecure tells that the preference cookie's name keeps it from plain HTTP.
+func (h *Handler) warnInsecure() {
+	h.logger.Warn("this visit is plain HTTP, where browsers refuse the preference cookie for its name: no choice is kept; behind a proxy that ends TLS, declare it with trusted_proxies",
+		zap.String("preference_cookie", h.enforcer.Policy.Preference.Name))
 }
 
 // visitVar names the latest visit among the request's variables.

@@ -281,3 +281,16 @@ func TestHandlerJSONIsFlat(t *testing.T) {
 		t.Errorf("an empty handler is %s", got)
 	}
 }
+
+func TestPlainHTTPWithAHostCookieWarnsOnce(t *testing.T) {
+	s := newSite(t)
+	for name, want := range map[string]int{"__Host-choice": 1, "choice": 0} {
+		s.load(t, handle(strings.Replace(declared, `"services"`, `"preference_cookie": {"name": "`+name+`"}, "services"`, 1), page))
+		_ = takeLog()
+		s.get(t, "/", "")
+		s.get(t, "/", "")
+		if got := strings.Count(takeLog(), "this visit is plain HTTP"); got != want {
+			t.Errorf("%s: %d warnings, want %d", name, got, want)
+		}
+	}
+}
