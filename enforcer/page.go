@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/textproto"
 	"strings"
+
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/policy"
 )
 
 // expectPage decides from the request whether its answer may be a page that a
@@ -86,12 +88,22 @@ func (v *Visit) describeRewritten(h http.Header) {
 	} {
 		delete(h, name)
 	}
-	keepPrivate(h, "no-cache")
+	if v.asked() {
+		keepPrivate(h, "no-store") // else the back/forward cache shows an answered banner
+	} else {
+		keepPrivate(h, "no-cache")
+	}
 	vary(h, "Cookie")
 	if v.enforcer.GlobalPrivacyControl {
 		vary(h, "Sec-GPC")
 	}
 	vary(h, "Accept-Language")
+}
+
+// asked reports whether the visitor still has something to answer.
+func (v *Visit) asked() bool {
+	state := v.Standing.State
+	return (state == policy.Unanswered || state == policy.Outdated) && v.enforcer.Policy.Asks()
 }
 
 // keepPrivate keeps a response out of shared caches, whatever else the site
@@ -105,8 +117,7 @@ func keepPrivate(h http.Header, directives ...string) {
 			switch strings.ToLower(name) {
 			case "", "public", "private", "s-maxage", "no-cache":
 			case "no-store":
-				directives = nil
-				fallthrough
+				directives = []string{directive}
 			default:
 				kept = append(kept, directive)
 			}

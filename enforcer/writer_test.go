@@ -110,7 +110,7 @@ func TestWhereTheBannerGoes(t *testing.T) {
 			if !row.want && got != page {
 				t.Errorf("body = %q, want it untouched", got)
 			}
-			private := response.Header.Get("Cache-Control") == "private, no-cache"
+			private := response.Header.Get("Cache-Control") == "private, no-store"
 			if private != row.want {
 				t.Errorf("Cache-Control = %q", response.Header.Get("Cache-Control"))
 			}
@@ -138,11 +138,30 @@ func TestHeaderOfAPage(t *testing.T) {
 	if got := body(t, response); got != "<!doctype html><title>t</title><body>[banner]hello" || h.Get("ETag") != "" {
 		t.Errorf("ETag %q, body %q: want no validator and the whole page", h.Get("ETag"), got)
 	}
-	if got, want := h.Get("Cache-Control"), "private, max-age=60, no-transform, no-cache"; got != want {
+	if got, want := h.Get("Cache-Control"), "private, max-age=60, no-transform, no-store"; got != want {
 		t.Errorf("Cache-Control = %q, want %q", got, want)
 	}
 	if got, want := h["Vary"], []string{"Cookie, X-Own", "Sec-GPC", "Accept-Language"}; !slices.Equal(got, want) {
 		t.Errorf("Vary = %q, want %q", got, want)
+	}
+}
+
+func TestPagesOfThoseWhoAnsweredMayBeKept(t *testing.T) {
+	e := newEnforcer(t, declaration())
+	for name, row := range map[string]struct {
+		granted []string
+		gpc     string
+		want    string
+	}{
+		"answered": {[]string{}, "", "private, no-cache"}, "gpc": {nil, "1", "private, no-cache"}, "unanswered": {nil, "", "private, no-store"},
+	} {
+		r := visitor(t, e, row.granted)
+		r.Header.Set("Sec-GPC", row.gpc)
+		h := http.Header{"Content-Type": {"text/html"}}
+		begin(e, r).describeRewritten(h)
+		if got := h.Get("Cache-Control"); got != row.want {
+			t.Errorf("%s: Cache-Control = %q, want %q", name, got, row.want)
+		}
 	}
 }
 
@@ -152,7 +171,7 @@ func TestHEADHasTheHeaderOfGET(t *testing.T) {
 		w.Header().Set("Content-Length", "41")
 		w.WriteHeader(http.StatusOK)
 	})
-	if response.Header.Get("Content-Length") != "" || response.Header.Get("Cache-Control") != "private, no-cache" {
+	if response.Header.Get("Content-Length") != "" || response.Header.Get("Cache-Control") != "private, no-store" {
 		t.Errorf("header = %v", response.Header)
 	}
 }

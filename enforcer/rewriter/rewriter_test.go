@@ -164,7 +164,7 @@ func FuzzInsertion(f *testing.F) {
 		}
 		root, err := html.Parse(strings.NewReader(strings.TrimPrefix(got, "\ufeff")))
 		if err != nil {
-			t.Skip("not parsed by the oracle")
+			return // the oracle gives up
 		}
 		body := find(root, "body")
 		if body == nil {
