@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer/rewriter"
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/policy"
 )
 
@@ -50,7 +51,7 @@ func newEnforcer(t testing.TB, d policy.Declaration) *Enforcer {
 	return &Enforcer{
 		Policy: p, GlobalPrivacyControl: true, Now: func() time.Time { return clock },
 		Keys:      func() (*Keyring, error) { return ring, nil },
-		Insertion: func(*Visit, string) []byte { return []byte("[banner]") },
+		Insertion: func(*Visit, rewriter.Page) []byte { return []byte("[banner]") },
 	}
 }
 

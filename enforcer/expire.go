@@ -22,7 +22,7 @@ type identity struct {
 
 // line returns the Set-Cookie value that expires name at this identity.
 func (id identity) line(name string) string {
-	line := name + "=; Path=" + id.path + "; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
+	line := name + "=; Path=" + id.path + ended
 	if id.domain != "" {
 		line += "; Domain=" + id.domain
 	}
@@ -43,16 +43,22 @@ func hasPrefixFold(s, prefix string) bool {
 // bytes, beginning at the turn-th line of them all so that repeated visits get
 // through the whole list. more reports whether lines were left out.
 func (v *Visit) expiring(turn uint) (lines []string, more bool) {
-	var all []string
+	var all []places
+	total := 0
+	domains, prefixes := parentDomains(v.Host), pathPrefixes(v.path)
 	for _, d := range v.dropped {
-		for _, id := range v.identities(d) {
-			all = append(all, id.line(d.name))
-		}
+		p := v.places(d, domains, prefixes)
+		all = append(all, p)
+		total += p.count()
 	}
 	size := 0
-	for i := range all {
-		line := all[(uint(i)+turn)%uint(len(all))]
-		if size += len(line) + len("Set-Cookie: \r\n"); size > maxExpiring {
+	for i := range total {
+		line := lineAt(all, int((uint(i)+turn)%uint(total)))
+		n := len(line) + len("Set-Cookie: \r\n")
+		if n > maxExpiring {
+			continue
+		}
+		if size += n; size > maxExpiring {
 			return lines, true
 		}
 		lines = append(lines, line)
@@ -60,48 +66,63 @@ func (v *Visit) expiring(turn uint) (lines []string, more bool) {
 	return lines, false
 }
 
-// identities lists where a dropped cookie can live, the likely places first. An
-// undeclared one is expired host-only at most: on a parent domain it may be
-// another application's.
-func (v *Visit) identities(d noted) []identity {
-	domains := []string{""}
-	paths := []string{"/"}
-	switch {
-	case hasPrefixFold(d.name, "__Host-"):
-		return v.partitions(d, "", "/") // has no other identity
-	case d.rule != nil:
-		domains = append(domains, parentDomains(v.Host)...)
-		if d.rule.Path != "" && d.rule.Path != "/" {
-			paths = append(paths, d.rule.Path)
-		}
-	}
-	for _, path := range pathPrefixes(v.path) {
-		if d.rule == nil || path != d.rule.Path {
-			paths = append(paths, path)
-		}
-	}
-	var ids []identity
-	for _, path := range paths {
-		for _, domain := range domains {
-			ids = append(ids, v.partitions(d, domain, path)...)
-		}
-	}
-	return ids
+// places are the identities a dropped cookie can have: each domain on each path,
+// the likely ones first, and all again in the partitioned jar.
+type places struct {
+	name           string
+	domains, paths []string
+	jars           int
 }
 
-func (v *Visit) partitions(d noted, domain, path string) []identity {
-	ids := []identity{{domain, path, false}}
-	if v.HTTPS && d.rule != nil && d.rule.Partitioned {
-		ids = append(ids, identity{domain, path, true})
+// places tells where d can live. An undeclared one is expired host-only at most:
+// on a parent domain it may be another application's.
+func (v *Visit) places(d noted, domains, prefixes []string) places {
+	p := places{d.name, []string{""}, []string{"/"}, 1}
+	if d.rule != nil && d.rule.Partitioned && v.HTTPS {
+		p.jars = 2
 	}
-	return ids
+	if hasPrefixFold(d.name, "__Host-") {
+		return p // has no other place
+	}
+	if d.rule != nil {
+		p.domains = append(p.domains, domains...)
+		if d.rule.Path != "" && d.rule.Path != "/" {
+			p.paths = append(p.paths, d.rule.Path)
+		}
+	}
+	for _, path := range prefixes {
+		if d.rule == nil || path != d.rule.Path {
+			p.paths = append(p.paths, path)
+		}
+	}
+	return p
 }
+
+func (p *places) count() int { return len(p.domains) * len(p.paths) * p.jars }
+
+// lineAt returns the i-th line of all.
+func lineAt(all []places, i int) string {
+	for n := range all {
+		p := &all[n]
+		if i >= p.count() {
+			i -= p.count()
+			continue
+		}
+		id := identity{p.domains[i/p.jars%len(p.domains)], p.paths[i/p.jars/len(p.domains)], i%p.jars == 1}
+		return id.line(p.name)
+	}
+	return ""
+}
+
+// maxDomains bounds the depth of names that are tried.
+const maxDomains = 8
 
 // parentDomains lists host and its parents below the public suffix: every
-// domain a browser would have accepted from it. An address or a single label
-// has none.
+// domain a browser would have accepted from it, the last maxDomains of a deeper
+// name. An address or a single label has none, nor what is longer than a name
+// can be (RFC 1035).
 func parentDomains(host string) []string {
-	if net.ParseIP(strings.Trim(host, "[]")) != nil {
+	if len(host) > 253 || net.ParseIP(strings.Trim(host, "[]")) != nil {
 		return nil
 	}
 	registrable, err := publicsuffix.EffectiveTLDPlusOne(host)
@@ -113,7 +134,7 @@ func parentDomains(host string) []string {
 		_, host, _ = strings.Cut(host, ".")
 		domains = append(domains, host)
 	}
-	return domains
+	return domains[max(0, len(domains)-maxDomains):]
 }
 
 // maxPathPrefixes bounds the depth of paths that are tried.
@@ -123,6 +144,7 @@ const maxPathPrefixes = 16
 // (RFC 6265bis section 5.1.4), the shorter first.
 func pathPrefixes(path string) []string {
 	var prefixes []string
+	path = path[:min(len(path), maxAttribute)] // browsers keep no longer one
 	for i := 1; i <= len(path) && len(prefixes) < maxPathPrefixes; i++ {
 		if i == len(path) || path[i] == '/' {
 			if i > 1 && path[i-1] != '/' {

@@ -1,6 +1,7 @@
 package enforcer
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -89,12 +90,10 @@ func TestExpiringIsBoundedAndFinishedLater(t *testing.T) {
 	e := newEnforcer(t, declaration())
 	uri := "/shop/a/b/c/d/e/f"
 	all := map[string]bool{}
-	r := visitor(t, e, nil)
-	r.Host = "www.example.fr"
-	v := e.Begin(r, uri, true)
-	_, rule := e.Policy.Verdict("ads_id", &v.Standing.Grants)
-	for _, id := range v.identities(noted{"ads_id", rule}) {
-		all[place(id.line("ads_id"))] = true
+	for _, path := range []string{"/", "/shop", "/shop/", "/shop/a", "/shop/a/", "/shop/a/b", "/shop/a/b/", "/shop/a/b/c", "/shop/a/b/c/", "/shop/a/b/c/d", "/shop/a/b/c/d/", "/shop/a/b/c/d/e", "/shop/a/b/c/d/e/", "/shop/a/b/c/d/e/f"} {
+		for _, domain := range []string{"host ", "www.example.fr ", "example.fr "} {
+			all[domain+path] = true
+		}
 	}
 	for responses := 1; len(all) > 0; responses++ {
 		if responses > 10 {
@@ -121,6 +120,11 @@ func TestExpiringAnswersAreNotShared(t *testing.T) {
 	if got := h["Cache-Control"]; !slices.Equal(got, []string{"private, max-age=600"}) || h["Cdn-Cache-Control"] != nil {
 		t.Errorf("Cache-Control = %q, CDN-Cache-Control = %q", got, h["Cdn-Cache-Control"])
 	}
+	h = http.Header{"Cache-Control": {`max-age=60, no-cache="set-cookie, set-cookie2"`}}
+	begin(e, visitor(t, e, nil, "ads_id=1")).enforceHeader(h, true)
+	if got := h.Get("Cache-Control"); got != "private, max-age=60" {
+		t.Errorf("Cache-Control = %q", got)
+	}
 	h = http.Header{"Cache-Control": {"public, max-age=600"}}
 	begin(e, visitor(t, e, nil, "lang=fr")).enforceHeader(h, true)
 	if got := h.Get("Cache-Control"); got != "public, max-age=600" {
@@ -141,5 +145,30 @@ func TestChoosingExpiresWhatIsRefusedNow(t *testing.T) {
 	}
 	if cookies[0] != "ads_id=1; lang=fr" {
 		t.Errorf("the request's lines became %q", cookies)
+	}
+}
+
+func TestExpiringCostsLittle(t *testing.T) {
+	e := newEnforcer(t, declaration())
+	var cookies []string
+	for i := range maxNoted {
+		cookies = append(cookies, fmt.Sprintf("_pk_id.%d=1", i))
+	}
+	r := visitor(t, e, nil, strings.Join(cookies, "; "))
+	r.Host = strings.Repeat("a.", 1500) + "example.fr"
+	uri := "/" + strings.Repeat("a/", 6000)
+	least := testing.AllocsPerRun(1, func() { e.Begin(r.Clone(t.Context()), uri, true).Expire(http.Header{}) })
+	if least > 1000 {
+		t.Errorf("%v allocations for one request", least)
+	}
+	if got := len(parentDomains(strings.Repeat("a.", 100) + "example.fr")); got != maxDomains {
+		t.Errorf("%d domains of a deep name, want %d", got, maxDomains)
+	}
+}
+
+func TestALongNameHoldsNothingUp(t *testing.T) {
+	e := newEnforcer(t, declaration())
+	if got := expired(t, e, "localhost", "/", "ads_id", "_pk_id."+strings.Repeat("x", 2100)+"=1; ads_id=1"); len(got) == 0 {
+		t.Error("nothing was expired")
 	}
 }

@@ -111,8 +111,7 @@ func (v *Visit) asked() bool {
 func keepPrivate(h http.Header, directives ...string) {
 	kept := []string{"private"}
 	for _, line := range h["Cache-Control"] {
-		for directive := range strings.SplitSeq(line, ",") {
-			directive = textproto.TrimString(directive)
+		for _, directive := range splitList(line) {
 			name, _, _ := strings.Cut(directive, "=")
 			switch strings.ToLower(name) {
 			case "", "public", "private", "s-maxage", "no-cache":
@@ -130,6 +129,21 @@ func keepPrivate(h http.Header, directives ...string) {
 	if len(directives) > 0 {
 		delete(h, "Expires")
 	}
+}
+
+// splitList splits a header at the commas that no quotes enclose.
+func splitList(line string) []string {
+	quoted := false
+	values := strings.FieldsFunc(line, func(r rune) bool {
+		if r == '"' {
+			quoted = !quoted
+		}
+		return r == ',' && !quoted
+	})
+	for i := range values {
+		values[i] = textproto.TrimString(values[i])
+	}
+	return values
 }
 
 // vary adds name to Vary.

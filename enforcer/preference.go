@@ -101,7 +101,6 @@ func (v *Visit) choice(lines []string) policy.Choice {
 			continue
 		}
 		eachCookie(line, p.Name, func(value string) {
-			v.copies++
 			c, ok := v.enforcer.decode(v.site(), value)
 			switch {
 			case ok && found:
@@ -125,8 +124,8 @@ func (v *Visit) site() string {
 // cookieDomain returns the Domain of the preference cookie, empty for host-only.
 func (v *Visit) cookieDomain() string {
 	domain := v.enforcer.Policy.Preference.Domain
-	below := len(v.Host) - len(domain)
-	if below == 0 || below > 0 && v.Host[below-1] == '.' && v.Host[below:] == domain {
+	parent, isBelow := strings.CutSuffix(v.Host, domain)
+	if domain != "" && isBelow && (parent == "" || strings.HasSuffix(parent, ".")) {
 		return domain
 	}
 	return ""

@@ -176,6 +176,8 @@ func TestStore(t *testing.T) {
 		{"on plain HTTP", "localhost", "cookies_preferences", "", false, []string{"host /"}, "; HttpOnly; SameSite=Lax"},
 		{"shared with subdomains", "www.example.fr", "cookies_preferences", "example.fr", true, []string{"host /", "www.example.fr /", "example.fr /"}, "; HttpOnly; SameSite=Lax; Domain=example.fr; Secure"},
 		{"a domain the host is not under", "example.org", "cookies_preferences", "example.fr", true, []string{"example.org /", "host /"}, "; HttpOnly; SameSite=Lax; Secure"},
+		{"a host as long as the domain", "example.de", "cookies_preferences", "example.fr", true, []string{"example.de /", "host /"}, "; HttpOnly; SameSite=Lax; Secure"},
+		{"a host that ends alike", "badexample.fr", "cookies_preferences", "example.fr", true, []string{"badexample.fr /", "host /"}, "; HttpOnly; SameSite=Lax; Secure"},
 		{"__Host-", "www.example.fr", "__Host-choice", "", false, []string{"host /"}, "; HttpOnly; SameSite=Lax; Secure"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -129,7 +129,7 @@ func (v *Visit) pairPasses(pair string) bool {
 }
 
 func (v *Visit) note(name string, rule *policy.Rule) {
-	if len(v.dropped) == maxNoted {
+	if len(v.dropped) == maxNoted || len(name) > maxAttribute {
 		return
 	}
 	for i := range v.dropped {

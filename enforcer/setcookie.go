@@ -20,6 +20,7 @@ type setCookie struct {
 	maxAge                        int64 // seconds, the last valid one
 	expires                       time.Time
 	hasMaxAge, hasExpires         bool
+	doubtful                      bool // a Max-Age or Expires that browsers may read otherwise
 	secure, httpOnly, partitioned bool
 	hasSameSite                   bool
 }
@@ -51,17 +52,22 @@ func (c *setCookie) read(attribute string) {
 	name, value, _ := strings.Cut(attribute, "=")
 	name, value = trimOWS(name), trimOWS(value)
 	if len(value) > maxAttribute {
+		c.doubtful = true
 		return
 	}
 	switch {
 	case strings.EqualFold(name, "Max-Age"):
-		if seconds, ok := parseMaxAge(value); ok {
+		seconds, ok := parseMaxAge(value)
+		if ok {
 			c.maxAge, c.hasMaxAge = seconds, true
 		}
+		c.doubtful = c.doubtful || !ok
 	case strings.EqualFold(name, "Expires"):
-		if t, ok := parseCookieDate(value); ok {
+		t, ok := parseCookieDate(value)
+		if ok {
 			c.expires, c.hasExpires = t, true
 		}
+		c.doubtful = c.doubtful || !ok
 	case strings.EqualFold(name, "Secure"):
 		c.secure = true
 	case strings.EqualFold(name, "HttpOnly"):
@@ -86,7 +92,9 @@ func (c *setCookie) deletes(now time.Time) bool {
 func (c *setCookie) persists() bool { return c.hasMaxAge || c.hasExpires }
 
 // filterSetCookie returns the line as it may leave, or false when it may not.
-// Deletions always leave. What needs no change is the same string.
+// Deletions always leave; that of a cookie which may not pass leaves without a
+// value and with its end said last, since browsers differ on which of several
+// attributes they follow. What needs no change is the same string.
 func (v *Visit) filterSetCookie(line string, now time.Time) (string, bool) {
 	c, ok := parseSetCookie(line)
 	if !ok {
@@ -96,8 +104,10 @@ func (v *Visit) filterSetCookie(line string, now time.Time) (string, bool) {
 	switch {
 	case verdict == policy.Own:
 		return "", false
-	case c.deletes(now):
+	case c.deletes(now) && verdict.Passes():
 		return line, true
+	case c.deletes(now):
+		return emptied(line), true
 	case !verdict.Passes():
 		return "", false
 	case rule == nil:
@@ -107,6 +117,16 @@ func (v *Visit) filterSetCookie(line string, now time.Time) (string, bool) {
 	}
 	line = shorten(line, &c, rule, now)
 	return v.addAttributes(line, &c, rule), true
+}
+
+// ended is what a deletion of ours ends with.
+const ended = "; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
+
+// emptied returns a deletion without its value, whatever else it says.
+func emptied(line string) string {
+	pair, _, _ := strings.Cut(line, ";")
+	name, _, _ := strings.Cut(pair, "=")
+	return name + "=" + strings.TrimSuffix(line[len(pair):], ended) + ended
 }
 
 func (v *Visit) hasMeasured(name string) bool {
@@ -119,18 +139,19 @@ func (v *Visit) hasMeasured(name string) bool {
 }
 
 // shorten brings every Max-Age and Expires of line down to the declared
-// lifetime: browsers follow the last one, and old ones know Expires alone.
+// lifetime: browsers follow the last one, and old ones know Expires alone. Those
+// it cannot read go: some browsers can.
 func shorten(line string, c *setCookie, rule *policy.Rule, now time.Time) string {
 	limit := rule.Lifetime
 	if rule.Measurement && (limit == 0 || limit > policy.Lifetime(policy.MeasurementLifetime)) {
 		limit = policy.Lifetime(policy.MeasurementLifetime)
 	}
-	if limit == 0 || !c.persists() {
+	if limit == 0 || !c.persists() && !c.doubtful {
 		return line
 	}
 	seconds := int64(time.Duration(limit) / time.Second)
 	latest := now.Add(time.Duration(limit))
-	if limit != policy.Session && (!c.hasMaxAge || c.maxAge <= seconds) && (!c.hasExpires || !c.expires.After(latest)) {
+	if limit != policy.Session && !c.doubtful && (!c.hasMaxAge || c.maxAge <= seconds) && (!c.hasExpires || !c.expires.After(latest)) {
 		return line
 	}
 	pair, attributes, _ := strings.Cut(line, ";")
@@ -154,19 +175,27 @@ func shortenAttribute(attribute string, limit policy.Lifetime, seconds int64, la
 	var replacement string
 	switch name := trimOWS(name); {
 	case strings.EqualFold(name, "Max-Age"):
-		if age, ok := parseMaxAge(value); !ok || limit != policy.Session && age <= seconds {
+		age, ok := parseMaxAge(value)
+		if !ok || len(value) > maxAttribute || limit == policy.Session {
+			return "", false
+		}
+		if age <= seconds {
 			return attribute, true
 		}
 		replacement = strconv.FormatInt(seconds, 10)
 	case strings.EqualFold(name, "Expires"):
-		if t, ok := parseCookieDate(value); !ok || limit != policy.Session && !t.After(latest) {
+		t, ok := parseCookieDate(value)
+		if !ok || len(value) > maxAttribute || limit == policy.Session {
+			return "", false
+		}
+		if !t.After(latest) {
 			return attribute, true
 		}
 		replacement = latest.UTC().Format(http.TimeFormat)
 	default:
 		return attribute, true
 	}
-	return name + "=" + replacement, limit != policy.Session
+	return name + "=" + replacement, true
 }
 
 // addAttributes appends the declared attributes that the site left out. Those
@@ -199,11 +228,13 @@ func parseMaxAge(value string) (int64, bool) {
 	return seconds, err == nil || seconds != 0
 }
 
-// parseCookieDate reads a cookie-date as RFC 6265bis section 5.1.1 does.
+// parseCookieDate reads a cookie-date as RFC 6265bis section 5.1.1 does, but that
+// a number of five digits and more makes it far off, as Chromium has it.
 func parseCookieDate(value string) (time.Time, bool) {
 	var year, month, day, hour, minute, second int
-	var hasTime, hasDay, hasMonth, hasYear bool
+	var hasTime, hasDay, hasMonth, hasYear, far bool
 	for _, token := range strings.FieldsFunc(value, dateDelimiter) {
+		far = far || len(token) > 4 && strings.Trim(token[:5], "0123456789") == ""
 		if h, m, s, ok := dateTime(token); ok && !hasTime {
 			hour, minute, second, hasTime = h, m, s, true
 		} else if n, ok := leadingDigits(token, 1, 2); ok && !hasDay {
@@ -219,6 +250,9 @@ func parseCookieDate(value string) (time.Time, bool) {
 		year += 1900
 	case year >= 0 && year <= 69:
 		year += 2000
+	}
+	if far {
+		year, hasYear = 9999, true
 	}
 	if !hasTime || !hasDay || !hasMonth || !hasYear || day < 1 || day > 31 || year < 1601 || hour > 23 || minute > 59 || second > 59 {
 		return time.Time{}, false

@@ -11,12 +11,14 @@
 package enforcer
 
 import (
+	"io"
 	"maps"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer/rewriter"
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/policy"
 )
 
@@ -32,9 +34,8 @@ type Enforcer struct {
 	// Keys returns the keys that sign choices. While it fails, every visitor
 	// stands as if nothing had been chosen.
 	Keys func() (*Keyring, error)
-	// Insertion returns what belongs at the beginning of the body of a page in
-	// language lang (as <html lang> says), or nil.
-	Insertion func(v *Visit, lang string) []byte
+	// Insertion returns what belongs at the beginning of the body of a page.
+	Insertion func(v *Visit, page rewriter.Page) []byte
 	// Now is the clock.
 	Now func() time.Time
 
@@ -49,13 +50,14 @@ const maxGranted = 1024
 type Visit struct {
 	Standing policy.Standing
 	Host     string // without port, lower case
+	Address  string // the Host header as it came
 	HTTPS    bool   // the browser's connection is encrypted
 	URI      string // path and query the visitor asked for
 	Language string // the visitor's Accept-Language
 
 	enforcer *Enforcer
 	path     string // of URI
-	copies   int    // of the preference cookie, unreadable ones included
+	gpc      bool   // the browser objects
 	page     bool   // the answer may be a page that is shown to somebody
 	whole    bool   // it is shown as a document of its own
 	head     bool
@@ -72,12 +74,13 @@ type Visit struct {
 // ConsentHeader. uri is the path and query that was asked for, before any
 // rewriting, and https whether the browser's connection is encrypted.
 func (e *Enforcer) Begin(r *http.Request, uri string, https bool) *Visit {
-	v := &Visit{enforcer: e, Host: hostname(r.Host), HTTPS: https, URI: uri, head: r.Method == http.MethodHead}
+	v := &Visit{enforcer: e, Host: hostname(r.Host), Address: r.Host, HTTPS: https, URI: uri, head: r.Method == http.MethodHead}
 	v.path, _, _ = strings.Cut(uri, "?")
 	v.Language = strings.Join(r.Header["Accept-Language"], ",")
 	v.dropped = v.buffer[:0]
 	lines := r.Header["Cookie"]
-	v.Standing = e.Policy.Judge(v.choice(lines), e.GlobalPrivacyControl && signalsGPC(r.Header))
+	v.gpc = e.GlobalPrivacyControl && signalsGPC(r.Header)
+	v.Standing = e.Policy.Judge(v.choice(lines), v.gpc)
 	if len(lines) > 0 {
 		if lines = v.cutCookies(lines); lines == nil {
 			delete(r.Header, "Cookie")
@@ -88,6 +91,11 @@ func (e *Enforcer) Begin(r *http.Request, uri string, https bool) *Visit {
 	delete(r.Header, "Cookie_consent") // becomes the same variable in CGI
 	v.consent[0] = v.Granted()
 	r.Header[ConsentHeader] = v.consent[:]
+	if len(r.Trailer) > 0 && r.Body != nil {
+		body := &trailerFilter{r.Body, r.Trailer}
+		body.filter()
+		r.Body = body
+	}
 	v.expectPage(r)
 	return v
 }
@@ -96,7 +104,8 @@ func (e *Enforcer) Begin(r *http.Request, uri string, https bool) *Visit {
 // routes make: the verdict is that of v, whose request has lost its cookies.
 func (v *Visit) Again() *Visit {
 	return &Visit{
-		enforcer: v.enforcer, Standing: v.Standing, Host: v.Host, HTTPS: v.HTTPS, URI: v.URI, Language: v.Language,
+		enforcer: v.enforcer, Standing: v.Standing, Host: v.Host, Address: v.Address, HTTPS: v.HTTPS, URI: v.URI, Language: v.Language,
+		gpc:  v.gpc,
 		path: v.path, page: v.page, whole: v.whole, head: v.head, dropped: v.dropped, measured: v.measured,
 	}
 }
@@ -129,7 +138,7 @@ func (v *Visit) Allows(id string) bool {
 // Choose replaces the choice of this visit, so that its response expires what
 // is refused now.
 func (v *Visit) Choose(c policy.Choice, cookies []string) {
-	v.Standing = v.enforcer.Policy.Judge(c, false)
+	v.Standing = v.enforcer.Policy.Judge(c, v.gpc)
 	v.dropped = v.dropped[:0]
 	v.cutCookies(append([]string(nil), cookies...))
 }
@@ -150,4 +159,29 @@ func signalsGPC(h http.Header) bool {
 		}
 	}
 	return false
+}
+
+// trailerFilter is a request's body behind which no trailer says what only the
+// header may.
+type trailerFilter struct {
+	io.ReadCloser
+	trailer http.Header
+}
+
+// Read reads from the body. net/http fills the trailer in before it ends.
+func (f *trailerFilter) Read(p []byte) (int, error) {
+	n, err := f.ReadCloser.Read(p)
+	if err != nil {
+		f.filter()
+	}
+	return n, err
+}
+
+func (f *trailerFilter) filter() {
+	for name := range f.trailer {
+		switch strings.ReplaceAll(strings.ToLower(name), "_", "-") {
+		case "cookie", "cookie-consent":
+			delete(f.trailer, name)
+		}
+	}
 }

@@ -15,9 +15,18 @@ type responseWriter struct {
 	http.ResponseWriter
 	visit    *Visit
 	rewriter *rewriter.Rewriter // nil: the body passes
-	pending  int                // a status that waits for the first bytes, to learn their type
 	sent     bool
+	touched  bool // something was written or flushed behind the header
+
+	// An answer without a type waits for its first bytes, as net/http does.
+	pending int // its status
+	first   []byte
+
+	cookies []string // the Set-Cookie lines as they were sent
 }
+
+// sniffed is how many bytes net/http tells the type from.
+const sniffed = 512
 
 // Writer returns the writer that the site's answer goes through to w. Finish
 // must be called once the site has answered.
@@ -30,20 +39,38 @@ func (v *Visit) Writer(w http.ResponseWriter) http.ResponseWriter {
 func (v *Visit) Finish(err error) error {
 	w := &v.writer
 	if w.pending != 0 {
-		w.send(w.pending)
+		if sendErr := w.sendSniffed(); err == nil {
+			err = sendErr
+		}
 	}
 	if !w.sent {
 		// the server, or an error route, sends these headers by itself
 		v.enforceHeader(w.Header(), err == nil)
 		return err
 	}
+	w.keepCookies()
 	delete(w.Header(), http.TrailerPrefix+"Set-Cookie")
-	if w.rewriter != nil {
-		if closeErr := w.rewriter.Close(); err == nil {
-			err = closeErr
-		}
+	switch {
+	case w.rewriter == nil:
+	case err != nil:
+		_ = w.rewriter.Abort()
+	default:
+		err = w.rewriter.Close()
 	}
 	return err
+}
+
+// keepCookies undoes what was done to the cookies of a header that has been
+// sent: a writer further out may not have let it go yet, and trailers are put in
+// the same map.
+func (w *responseWriter) keepCookies() {
+	h := w.Header()
+	dropSpellings(h)
+	if w.cookies == nil {
+		delete(h, "Set-Cookie")
+	} else {
+		h["Set-Cookie"] = w.cookies
+	}
 }
 
 // WriteHeader applies the policy to the header before it leaves. Every status
@@ -76,6 +103,9 @@ func (w *responseWriter) send(status int) {
 	w.sent = true
 	h := w.Header()
 	w.visit.enforceHeader(h, true)
+	if lines := h["Set-Cookie"]; lines != nil {
+		w.cookies = lines[:len(lines):len(lines)]
+	}
 	if w.visit.rewrites(status, h) {
 		w.visit.describeRewritten(h)
 		if !w.visit.head {
@@ -85,7 +115,7 @@ func (w *responseWriter) send(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-func (v *Visit) insertion(lang string) []byte { return v.enforcer.Insertion(v, lang) }
+func (v *Visit) insertion(page rewriter.Page) []byte { return v.enforcer.Insertion(v, page) }
 
 func (w *responseWriter) Write(p []byte) (int, error) {
 	if !w.sent {
@@ -93,10 +123,33 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 			w.WriteHeader(http.StatusOK)
 		}
 		if w.pending != 0 {
-			w.Header()["Content-Type"] = []string{http.DetectContentType(p)}
-			w.send(w.pending)
+			w.first = append(w.first, p...)
+			if len(w.first) < sniffed {
+				return len(p), nil
+			}
+			return len(p), w.sendSniffed()
 		}
 	}
+	return w.write(p)
+}
+
+// sendSniffed sends a header that waited, and the bytes it waited for.
+func (w *responseWriter) sendSniffed() error {
+	if len(w.first) > 0 {
+		w.Header()["Content-Type"] = []string{http.DetectContentType(w.first)}
+	}
+	w.send(w.pending)
+	if len(w.first) == 0 {
+		return nil
+	}
+	_, err := w.write(w.first)
+	w.first = nil
+	return err
+}
+
+// write writes behind the header.
+func (w *responseWriter) write(p []byte) (int, error) {
+	w.touch()
 	if w.rewriter != nil {
 		return w.rewriter.Write(p)
 	}
@@ -106,19 +159,36 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 // ReadFrom keeps the fast path of the writer below for bodies that pass.
 func (w *responseWriter) ReadFrom(r io.Reader) (int64, error) {
 	if w.sent && w.rewriter == nil {
+		w.touch()
 		return io.Copy(w.ResponseWriter, r)
 	}
 	return io.Copy(struct{ io.Writer }{w}, r)
 }
 
-// FlushError sends the header, if it has not left, and what was written.
-func (w *responseWriter) FlushError() error {
-	switch {
-	case w.pending != 0:
-		w.send(w.pending)
-	case !w.sent:
-		w.send(http.StatusOK)
+// touch is called before the first bytes or the first flush behind the header,
+// with which a writer further out may let it go.
+func (w *responseWriter) touch() {
+	if !w.touched {
+		w.touched = true
+		w.keepCookies()
 	}
+}
+
+// FlushError sends the header, if it has not left, and what was written. A header
+// that waits for its first bytes goes on waiting.
+func (w *responseWriter) FlushError() error {
+	if !w.sent && w.pending == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+	if w.pending != 0 {
+		if len(w.first) == 0 {
+			return nil
+		}
+		if err := w.sendSniffed(); err != nil {
+			return err
+		}
+	}
+	w.touch()
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
@@ -128,12 +198,7 @@ func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter 
 // enforceHeader filters every Set-Cookie of a header. A final one also expires
 // the refused cookies that the request brought.
 func (v *Visit) enforceHeader(h http.Header, final bool) {
-	for name := range h {
-		// net/http writes other spellings of the key as they are; Set-Cookie2 is dead
-		if hasPrefixFold(name, "Set-Cookie") && name != "Set-Cookie" && len(name) <= len("Set-Cookie2") {
-			delete(h, name)
-		}
-	}
+	dropSpellings(h)
 	if lines := h["Set-Cookie"]; len(lines) > 0 {
 		v.filterLines(h, lines)
 	}
@@ -145,6 +210,20 @@ func (v *Visit) enforceHeader(h http.Header, final bool) {
 		keepPrivate(h)
 	}
 }
+
+// dropSpellings removes other spellings of Set-Cookie, which net/http writes as
+// they are, and the dead Set-Cookie2.
+func dropSpellings(h http.Header) {
+	for name := range h {
+		if hasPrefixFold(name, "Set-Cookie") && name != "Set-Cookie" && len(name) <= len("Set-Cookie2") {
+			delete(h, name)
+		}
+	}
+}
+
+// Filter applies the policy to the cookies that stand in a header before the
+// site, or a page of our own, has answered.
+func (v *Visit) Filter(h http.Header) { v.enforceHeader(h, false) }
 
 // filterLines keeps the Set-Cookie lines that may leave.
 func (v *Visit) filterLines(h http.Header, lines []string) {
@@ -168,7 +247,7 @@ func (v *Visit) filterLines(h http.Header, lines []string) {
 func (v *Visit) Expire(h http.Header) {
 	lines, more := v.expiring(uint(v.enforcer.turn.Load()))
 	if more {
-		v.enforcer.turn.Add(uint32(len(lines)))
+		v.enforcer.turn.Add(uint32(max(1, len(lines))))
 	}
 	if len(lines) > 0 {
 		h["Set-Cookie"] = append(h["Set-Cookie"], lines...)

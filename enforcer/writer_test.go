@@ -231,6 +231,84 @@ func TestTrailers(t *testing.T) {
 	}
 }
 
+// late is a writer further out that lets the header go at the end, as encode does
+// with an empty body.
+type late struct {
+	http.ResponseWriter
+	status int
+}
+
+func (l *late) WriteHeader(status int) { l.status = status }
+
+func TestCookiesBehindTheHeader(t *testing.T) {
+	e := newEnforcer(t, declaration())
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v := e.Begin(r, "/", false)
+		outer := &late{ResponseWriter: w}
+		inner := v.Writer(outer)
+		inner.Header().Set("Set-Cookie", "lang=fr")
+		inner.WriteHeader(http.StatusOK)
+		inner.Header().Add("Set-Cookie", "zz=1")
+		inner.Header()["set-cookie"] = []string{"zz=2"}
+		if err := v.Finish(nil); err != nil {
+			t.Error(err)
+		}
+		w.WriteHeader(outer.status)
+	}))
+	defer server.Close()
+	response, err := http.Get(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if got := response.Header["Set-Cookie"]; !slices.Equal(got, []string{"lang=fr"}) {
+		t.Errorf("Set-Cookie = %q, want lang=fr", got)
+	}
+}
+
+func TestRequestTrailers(t *testing.T) {
+	e := newEnforcer(t, declaration())
+	got := make(chan http.Header, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		e.Begin(r, "/", false)
+		_, _ = io.Copy(io.Discard, r.Body)
+		got <- r.Trailer
+	}))
+	defer server.Close()
+	r, err := http.NewRequest(http.MethodPost, server.URL, io.MultiReader(strings.NewReader("body")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Trailer = http.Header{"Cookie": {"zz=1"}, "Cookie-Consent": {"marketing"}, "X-Sum": {"1"}}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if trailer := <-got; len(trailer) != 1 || trailer.Get("X-Sum") != "1" {
+		t.Errorf("trailer = %v, want X-Sum alone", trailer)
+	}
+}
+
+func TestTypeIsToldFromTheFirstBytesTogether(t *testing.T) {
+	for name, writes := range map[string][]string{
+		"empty first": {"", page}, "a line break first": {"\n", page}, "byte by byte": strings.Split(page, ""), "flushed first": {"flush", page},
+	} {
+		response := serve(t, newEnforcer(t, declaration()), nil, func(w http.ResponseWriter, _ *http.Request) {
+			for _, text := range writes {
+				if text != "flush" {
+					_, _ = io.WriteString(w, text)
+				} else if err := http.NewResponseController(w).Flush(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		if got := body(t, response); response.Header.Get("Content-Type") != "text/html; charset=utf-8" || !strings.HasSuffix(got, "<body>[banner]hello") {
+			t.Errorf("%s: %s: %q", name, response.Header.Get("Content-Type"), got)
+		}
+	}
+}
+
 func TestFlushesPass(t *testing.T) {
 	first := make(chan struct{})
 	response := serve(t, newEnforcer(t, declaration()), nil, func(w http.ResponseWriter, _ *http.Request) {

@@ -19,10 +19,17 @@ import (
 // inserted.
 const maxTag = 64 << 10
 
+// Page is what the head of a document says that an insertion depends on.
+type Page struct {
+	Lang string // of <html lang>
+	Base string // the address of <base href>, against which links resolve
+}
+
 // Rewriter is a stream with one insertion. Write to it, and close it at the end.
 type Rewriter struct {
 	out    io.Writer
-	insert func(lang string) []byte
+	insert func(Page) []byte
+	page   Page
 
 	held     []byte // an unfinished tag or end of raw text
 	text     text   // what the scanner is inside of
@@ -30,13 +37,12 @@ type Rewriter struct {
 	document bool   // a tag or doctype has shown that this is a whole document
 	start    bool   // nothing was read yet
 	done     bool   // the rest passes unseen
-	lang     string
 }
 
-// New returns a Rewriter to out. insert is called at most once, with the value
-// of <html lang>, and returns what to put in. whole tells that the document is
-// known to be one, even if no tag says so.
-func New(out io.Writer, whole bool, insert func(lang string) []byte) *Rewriter {
+// New returns a Rewriter to out. insert is called at most once, and returns what
+// to put in. whole tells that the document is known to be one, even if no tag
+// says so.
+func New(out io.Writer, whole bool, insert func(Page) []byte) *Rewriter {
 	return &Rewriter{out: out, insert: insert, document: whole, start: true}
 }
 
@@ -79,13 +85,19 @@ func (r *Rewriter) Close() error {
 	return r.emit(held, insertAt)
 }
 
+// Abort passes on what was held of a document that breaks off.
+func (r *Rewriter) Abort() error {
+	r.done = true
+	return r.Close()
+}
+
 // emit writes data, with the insertion at insertAt unless that is negative.
 func (r *Rewriter) emit(data []byte, insertAt int) error {
 	if insertAt >= 0 {
 		if err := r.write(data[:insertAt]); err != nil {
 			return err
 		}
-		if err := r.write(r.insert(r.lang)); err != nil {
+		if err := r.write(r.insert(r.page)); err != nil {
 			return err
 		}
 		data = data[insertAt:]
@@ -229,14 +241,20 @@ func (r *Rewriter) tag(tag []byte) begins {
 		}
 	case name == "template":
 		r.template++
-	case rawText[name]:
+	case r.template > 0 && name == "plaintext":
+		r.done = true
+	case rawText[name] || r.template > 0 && rawTextInBody[name]:
 		r.text = text{end: "</" + name, script: name == "script"}
 	case r.template > 0:
 	case name == "html":
-		if !r.document || r.lang == "" {
-			r.lang = attribute(tag, "lang")
+		if r.page.Lang == "" {
+			r.page.Lang = attribute(tag, "lang")
 		}
 		r.document = true
+	case name == "base":
+		if r.page.Base == "" {
+			r.page.Base = attribute(tag, "href")
+		}
 	case name == "head":
 		r.document = true
 	case name == "body":
@@ -255,8 +273,12 @@ func (r *Rewriter) tag(tag []byte) begins {
 // without script, and no body begins in it for others.
 var rawText = map[string]bool{"script": true, "style": true, "title": true, "noframes": true, "noscript": true}
 
+// rawTextInBody elements hold such text too. A body begins before them, but
+// where they stand in a template.
+var rawTextInBody = map[string]bool{"textarea": true, "xmp": true, "iframe": true, "noembed": true}
+
 // inHead elements, beside those of rawText and template, stand in the head.
-var inHead = map[string]bool{"base": true, "basefont": true, "bgsound": true, "link": true, "meta": true}
+var inHead = map[string]bool{"basefont": true, "bgsound": true, "link": true, "meta": true}
 
 func isSpace(c byte) bool {
 	return c == ' ' || c == '\t' || c == '\n' || c == '\f' || c == '\r'

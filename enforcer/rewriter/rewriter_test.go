@@ -12,7 +12,7 @@ import (
 func rewrite(t testing.TB, document string, size int, whole bool) string {
 	t.Helper()
 	var out bytes.Buffer
-	r := New(&out, whole, func(lang string) []byte { return []byte("[" + lang + "]") })
+	r := New(&out, whole, func(p Page) []byte { return []byte("[" + p.Lang + p.Base + "]") })
 	for rest := document; rest != ""; {
 		n := min(size, len(rest))
 		if got, err := r.Write([]byte(rest[:n])); got != n || err != nil {
@@ -52,6 +52,8 @@ var documents = []struct{ name, document string }{
 	{"a comment with many dashes", `<!doctype html><!------ -- -><!-- ----><body>|-->`},
 	{"not in a bogus comment", `<?xml version="1.0"?><!doctype html></ <body><!x<body><body>|`},
 	{"not in a template", `<!doctype html><template><body><p>x<template></template></template><body>|`},
+	{"not in text in a template", `<!doctype html><template><textarea></template><p></textarea></template><body>|`},
+	{"not behind plaintext in a template", `<!doctype html><template><plaintext></template><body>`},
 	{"not in a head noscript", `<!doctype html><head><noscript><img></noscript></head><body>|`},
 	{"not in a frameset", `<!doctype html><frameset><frame></frameset><body>`},
 	{"not in a fragment", `<p>x</p><body>`},
@@ -86,16 +88,18 @@ func TestInsertion(t *testing.T) {
 	}
 }
 
-func TestLanguageOfTheDocument(t *testing.T) {
+func TestWhatTheHeadSays(t *testing.T) {
 	for _, row := range []struct{ document, want string }{
 		{`<html lang="fr"><body>`, "fr"},
 		{`<!doctype html><HTML class=x LANG=en-GB><body>`, "en-GB"},
 		{`<html lang=fr lang=en><body>`, "fr"},
 		{`<html data-lang=fr><body>`, ""},
 		{`<html lang="&#102;r"><body>`, "fr"},
+		{`<!doctype html><base target=x><base href="//cdn.example/"><base href=/y><body>`, "//cdn.example/"},
+		{`<!doctype html><template><base href=/x></template><body>`, ""},
 	} {
 		if got := rewrite(t, row.document, 5, false); !strings.HasSuffix(got, "["+row.want+"]") {
-			t.Errorf("%s: got %s, want language %q", row.document, got, row.want)
+			t.Errorf("%s: got %s, want %q", row.document, got, row.want)
 		}
 	}
 }
@@ -106,9 +110,20 @@ func TestWholeDocumentWithoutTags(t *testing.T) {
 	}
 }
 
+func TestNothingIsAddedToWhatBreaksOff(t *testing.T) {
+	var out bytes.Buffer
+	r := New(&out, false, func(Page) []byte { return []byte("[]") })
+	if _, err := r.Write([]byte("<!doctype html><title>t</title><bo")); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Abort(); err != nil || out.String() != "<!doctype html><title>t</title><bo" {
+		t.Errorf("got %q, %v", out.String(), err)
+	}
+}
+
 func TestBytesLeaveAtOnce(t *testing.T) {
 	var out bytes.Buffer
-	r := New(&out, false, func(string) []byte { return nil })
+	r := New(&out, false, func(Page) []byte { return nil })
 	for _, chunk := range []string{"<!doctype html><title>a", "b", "</title><script>va", "r x", "</script><!-- ", "c"} {
 		out.Reset()
 		if _, err := r.Write([]byte(chunk)); err != nil || out.Len() == 0 {
@@ -135,7 +150,7 @@ func FuzzInsertion(f *testing.F) {
 	f.Fuzz(func(t *testing.T, document []byte, size int) {
 		run := func(size int) string {
 			var out bytes.Buffer
-			r := New(&out, false, func(string) []byte { return []byte(mark) })
+			r := New(&out, false, func(Page) []byte { return []byte(mark) })
 			for rest := document; len(rest) > 0; {
 				n := min(size, len(rest))
 				if _, err := r.Write(rest[:n]); err != nil {
@@ -202,7 +217,7 @@ func find(n *html.Node, name string) *html.Node {
 func BenchmarkInsertion(b *testing.B) {
 	document := []byte("<!doctype html><html lang=fr><head><meta charset=utf-8><title>t</title>" +
 		strings.Repeat("<script>var a = '<b>';</script>\n", 20) + "</head><body>" + strings.Repeat("<p>text</p>", 9000))
-	insert := func(string) []byte { return nil }
+	insert := func(Page) []byte { return nil }
 	b.SetBytes(int64(len(document)))
 	b.ReportAllocs()
 	for b.Loop() {
