@@ -120,6 +120,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return next.ServeHTTP(w, r)
 	}
 	if own && !again {
+		visit.Filter(w.Header())
 		return h.pages.Serve(w, r, visit, path, cookies, func() bool { return h.mayGrant(r) })
 	}
 	return visit.Finish(next.ServeHTTP(visit.Writer(w), r))

@@ -294,3 +294,13 @@ func TestPlainHTTPWithAHostCookieWarnsOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestOwnPagesFilterWhatOperatorsSet(t *testing.T) {
+	s := newSite(t)
+	s.load(t, handle(`{"handler": "headers", "response": {"add": {"Set-Cookie": ["operator=1", "sessionid=1"]}}}`, declared, page))
+	for path, want := range map[string]string{"/": "sessionid=1", "/cookie-consent/state": "sessionid=1", "/cookie-consent/zz": "sessionid=1"} {
+		if got := setCookies(s.get(t, path, "")); got != want {
+			t.Errorf("%s sets %q, want %q", path, got, want)
+		}
+	}
+}

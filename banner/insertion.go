@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer"
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer/rewriter"
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/policy"
 )
 
@@ -50,6 +51,7 @@ type view struct {
 	Controller string
 	Return     string // where the visitor comes from
 	Query      string // the same, for an address
+	Pages      string // address of the module's own pages
 	Answers    []answer
 }
 
@@ -66,7 +68,7 @@ func New(c Config) (*Banner, error) {
 	style := template.HTML("<style>" + minify(string(css)) + "</style>")
 	for _, lang := range c.Languages {
 		v := c.view(lang)
-		v.Style = style
+		v.Style, v.Pages = style, originSlot+c.Path
 		answered, err := render("manage.html", v)
 		if err != nil {
 			return nil, err
@@ -93,6 +95,7 @@ const (
 	siteSlot   = "cookieconsentsiteslot"
 	returnSlot = "cookieconsentreturnslot"
 	querySlot  = "cookieconsentqueryslot"
+	originSlot = "/cookieconsentoriginslot"
 )
 
 func (c *Config) voice(lang string) voice { return voice{lang, c.Languages[0], texts[lang]} }
@@ -115,6 +118,7 @@ func (c *Config) view(lang string) view {
 	}
 	v.Partners = len(providers)
 	v.Answers = v.answers()
+	v.Pages = c.Path
 	return v
 }
 
@@ -153,10 +157,10 @@ func minify(css string) string {
 	return strings.TrimSpace(cssSpace.ReplaceAllStringFunc(css, strings.TrimSpace))
 }
 
-// Insert returns what belongs at the beginning of the body of a page in language
-// lang. It is ASCII, so that it reads the same in every charset that extends it.
-func (b *Banner) Insert(v *enforcer.Visit, lang string) []byte {
-	chosen := b.languages.choose(lang, v.Language)
+// Insert returns what belongs at the beginning of the body of a page. It is
+// ASCII, so that it reads the same in every charset that extends it.
+func (b *Banner) Insert(v *enforcer.Visit, page rewriter.Page) []byte {
+	chosen := b.languages.choose(page.Lang, v.Language)
 	site := b.config.Site
 	if site == "" {
 		site = v.Host
@@ -166,10 +170,31 @@ func (b *Banner) Insert(v *enforcer.Visit, lang string) []byte {
 		markup = b.asking[chosen]
 	}
 	return markup.fill(map[string]string{
+		originSlot: origin(v, page.Base),
 		siteSlot:   ascii(template.HTMLEscapeString(site)),
 		returnSlot: ascii(template.HTMLEscapeString(v.URI)),
 		querySlot:  url.QueryEscape(v.URI),
 	})
+}
+
+// origin returns what our links and forms need before their path where a page's
+// <base href> leads elsewhere: the site's own origin. Elsewhere a path is better,
+// since a proxy in front may have changed the Host header.
+func origin(v *enforcer.Visit, base string) string {
+	if !foreign(base) || strings.Trim(v.Address, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]") != "" {
+		return ""
+	}
+	if v.HTTPS {
+		return "https://" + v.Address
+	}
+	return "//" + v.Address
+}
+
+// foreign reports whether an address may lead to another origin, as browsers
+// read it: without tabs and line breaks, with "\\" for "/".
+func foreign(address string) bool {
+	address = strings.NewReplacer("\t", "", "\r", "", "\n", "", "\\", "/").Replace(address)
+	return strings.Contains(address, ":") || strings.HasPrefix(strings.TrimSpace(address), "//")
 }
 
 // asks reports whether a visitor in this state sees the banner.
@@ -186,7 +211,7 @@ func (b *Banner) asks(state policy.State) bool {
 // markup is rendered text with slots: one behind each piece but the last.
 type markup struct{ pieces, slots []string }
 
-var slot = regexp.MustCompile(siteSlot + "|" + returnSlot + "|" + querySlot)
+var slot = regexp.MustCompile(siteSlot + "|" + returnSlot + "|" + querySlot + "|" + originSlot)
 
 func cut(rendered string) markup {
 	return markup{slot.Split(ascii(rendered), -1), slot.FindAllString(rendered, -1)}
@@ -206,15 +231,17 @@ func (m markup) fill(values map[string]string) []byte {
 // ascii writes what is not ASCII as numeric character references.
 func ascii(text string) string {
 	var out strings.Builder
-	for i, r := range text {
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRuneInString(text[i:])
 		switch {
 		case r < utf8.RuneSelf:
-			out.WriteByte(byte(r))
-		case r == utf8.RuneError && text[i] != "\uFFFD"[0]:
+			out.WriteByte(text[i])
+		case size == 1:
 			fmt.Fprintf(&out, "%%%02X", text[i]) // a stray byte of an address
 		default:
 			fmt.Fprintf(&out, "&#%d;", r)
 		}
+		i += size
 	}
 	return out.String()
 }

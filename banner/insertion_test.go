@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer/rewriter"
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/policy"
 )
 
@@ -33,7 +34,7 @@ func insertion(t *testing.T, c Config, lang, uri string, choice *policy.Choice, 
 	if gpc {
 		r.Header.Set("Sec-GPC", "1")
 	}
-	markup := string(s.Insertion(s.Begin(r, uri, false), lang))
+	markup := string(s.Insertion(s.Begin(r, uri, false), rewriter.Page{Lang: lang}))
 	return markup, document(t, "<!doctype html><body>"+markup)
 }
 
@@ -143,6 +144,33 @@ func TestInsertionIsASCII(t *testing.T) {
 	}
 }
 
+func TestAForeignBaseDoesNotLeadElsewhere(t *testing.T) {
+	s := newSite(t, testConfig(t, declaration()))
+	for _, row := range []struct {
+		name, base, host string
+		https            bool
+		want             string
+	}{
+		{"none", "", "portal.example:8080", true, "/cookie-consent/choice"},
+		{"a path of the site", "/app/", "portal.example", true, "/cookie-consent/choice"},
+		{"another site", "https://cdn.example/", "portal.example:8080", true, "https://portal.example:8080/cookie-consent/choice"},
+		{"another site of any scheme", "//cdn.example/", "portal.example", false, "//portal.example/cookie-consent/choice"},
+		{"a path below the page", "sub/", "portal.example", true, "/cookie-consent/choice"},
+		{"a path that is none", " /\t\\cdn.example/", "portal.example", true, "https://portal.example/cookie-consent/choice"},
+		{"a host that is none", "https://cdn.example/", `portal.example"><script>`, true, "/cookie-consent/choice"},
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Host = row.host
+		root := document(t, "<!doctype html><body>"+string(s.Insertion(s.Begin(r, "/", row.https), rewriter.Page{Base: row.base})))
+		got, _ := attribute(all(root, "element", "form")[0], "action")
+		link, _ := attribute(all(root, "data-cookie-consent", "open")[0], "href")
+		more, _ := attribute(all(root, "data-cookie-consent", "customize")[0], "formaction")
+		if pages := strings.TrimSuffix(row.want, "choice"); got != row.want || !strings.HasPrefix(link, pages) || more != pages {
+			t.Errorf("%s: the form posts to %q, more at %q, the link leads to %q; want %q", row.name, got, more, link, row.want)
+		}
+	}
+}
+
 // Design 1.5: the first layer is under 4 KB gzipped.
 func TestInsertionIsSmall(t *testing.T) {
 	for _, lang := range Languages() {
@@ -174,6 +202,6 @@ func BenchmarkInsert(b *testing.B) {
 	v := s.Begin(httptest.NewRequest("GET", "/", nil), "/page?q=1", false)
 	b.ReportAllocs()
 	for b.Loop() {
-		shown.Insert(v, "fr")
+		shown.Insert(v, rewriter.Page{Lang: "fr"})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"html/template"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,6 +50,8 @@ func (p *Pages) Serve(w http.ResponseWriter, r *http.Request, v *enforcer.Visit,
 		v.Expire(w.Header())
 	}
 	endpoint := strings.TrimPrefix(path, p.config.Path)
+	_, rawQuery, _ := strings.Cut(v.URI, "?") // as asked, whatever was rewritten
+	query, _ := url.ParseQuery(rawQuery)      // what is malformed is left out
 	methods := []string{http.MethodGet, http.MethodHead}
 	if endpoint == "/choice" {
 		methods = []string{http.MethodPost}
@@ -56,16 +59,16 @@ func (p *Pages) Serve(w http.ResponseWriter, r *http.Request, v *enforcer.Visit,
 	known := slices.Contains([]string{"", "/", "/choice", "/state", "/policy.json"}, endpoint)
 	switch {
 	case !known:
-		return p.fail(w, r, v, r.URL.Query().Get("lang"), refusal{status: http.StatusNotFound})
+		return p.fail(w, r, v, query.Get("lang"), refusal{status: http.StatusNotFound})
 	case !slices.Contains(methods, r.Method):
 		w.Header().Set("Allow", strings.Join(methods, ", "))
-		return p.fail(w, r, v, r.URL.Query().Get("lang"), refusal{status: http.StatusMethodNotAllowed})
+		return p.fail(w, r, v, query.Get("lang"), refusal{status: http.StatusMethodNotAllowed})
 	}
 	switch endpoint {
 	case "":
 		target := p.config.Path + "/"
-		if r.URL.RawQuery != "" {
-			target += "?" + r.URL.RawQuery
+		if rawQuery != "" {
+			target += "?" + rawQuery
 		}
 		w.Header().Set("Location", target)
 		w.WriteHeader(http.StatusPermanentRedirect)
@@ -77,7 +80,6 @@ func (p *Pages) Serve(w http.ResponseWriter, r *http.Request, v *enforcer.Visit,
 	case "/policy.json":
 		return p.sendJSON(w, r, p.describePolicy())
 	}
-	query := r.URL.Query()
 	page, err := p.charter(v, p.language(v, query.Get("lang")), localPath(query.Get("return")))
 	if err != nil {
 		return err

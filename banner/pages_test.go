@@ -189,6 +189,33 @@ func TestPathWithoutSlash(t *testing.T) {
 	}
 }
 
+func TestPagesGoByWhatWasAsked(t *testing.T) {
+	s := newSite(t, testConfig(t, declaration()))
+	ask := func(path string) *http.Response {
+		r := httptest.NewRequest(http.MethodGet, "http://portal.example/internal?secret=1", nil)
+		w := httptest.NewRecorder()
+		if err := s.pages.Serve(w, r, s.Begin(r, path+"?lang=en&return=/a", false), path, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		return w.Result()
+	}
+	if got := ask("/cookie-consent").Header.Get("Location"); got != "/cookie-consent/?lang=en&return=/a" {
+		t.Errorf("Location = %q", got)
+	}
+	if root := document(t, body(t, ask("/cookie-consent/"))); len(all(root, "element", "a", "href", "/a")) != 1 || len(all(root, "lang", "en")) != 1 {
+		t.Error("the charter took the language or the way back from the rewritten address")
+	}
+}
+
+func TestChoosingUnderGPC(t *testing.T) {
+	s := newSite(t, testConfig(t, declaration()))
+	var got state
+	r := post(`{"choice":"allow","grant":["ads"]}`, "Content-Type", "application/json", "Sec-GPC", "1")
+	if err := json.Unmarshal([]byte(body(t, s.ask(t, r))), &got); err != nil || got.State != policy.GPC {
+		t.Errorf("state %+v, %v", got, err)
+	}
+}
+
 func TestHEADIsGETWithoutBody(t *testing.T) {
 	s := newSite(t, testConfig(t, declaration()))
 	for _, path := range []string{"/", "/state", "/policy.json"} {

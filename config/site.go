@@ -40,7 +40,7 @@ type Site struct {
 	Name string `json:"site,omitempty"`
 
 	// Controller answers for the site (GDPR article 4(7)). It is shown in banner
-	// and charter, and a change of it asks every visitor again.
+	// and charter, and a change of it voids every grant; refusals stand.
 	Controller string `json:"controller,omitempty"`
 
 	// UndeclaredCookies is "block" (default) or "allow".

@@ -13,7 +13,8 @@ import (
 // describe fills in what a purpose asks for. The digest covers the controller,
 // the purpose, and its services' providers, hosts, cookies, storage keys and
 // inline marks: what a visitor consents to. It leaves out texts and order.
-// Lifetimes are summed beside it, so that only longer ones void a grant.
+// Lifetimes are summed beside it in days, so that shorter ones void nothing. A
+// change that lengthens one by what it takes from another is not noticed.
 func (p *Policy) describe(purpose *Purpose) {
 	services := p.Services
 	slices.SortFunc(purpose.Order, func(a, b int) int { return strings.Compare(services[a].ID, services[b].ID) })
