@@ -104,3 +104,19 @@ func TestTrailers(t *testing.T) {
 		t.Errorf("the answer sets %q, want nothing", got)
 	}
 }
+
+// encode lets the header of an empty answer go at its end, when the trailers
+// stand in it.
+func TestTrailersOfAnEmptyAnswer(t *testing.T) {
+	s := behindCaddy(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Trailer", "Set-Cookie")
+		w.WriteHeader(http.StatusOK)
+		_ = http.NewResponseController(w).Flush()
+		w.Header()["Set-Cookie"] = refusedCookies
+	})
+	for _, coding := range []string{"gzip", "identity"} {
+		if got := get(t, s.url("/"), "Accept-Encoding", coding).setNames(); got != "" {
+			t.Errorf("%s: the answer sets %q, want nothing", coding, got)
+		}
+	}
+}
