@@ -84,10 +84,22 @@ func (w *responseWriter) WriteHeader(status int) {
 	case w.sent:
 		w.ResponseWriter.WriteHeader(status)
 	case w.pending != 0: // superfluous
-	case w.visit.page && !w.visit.head && bodyAllowed(status) && w.untyped():
-		w.pending = status
 	default:
-		w.send(status)
+		w.enforceCookies()
+		if w.visit.page && !w.visit.head && bodyAllowed(status) && w.untyped() {
+			w.pending = status
+		} else {
+			w.send(status)
+		}
+	}
+}
+
+// enforceCookies applies the policy to the cookies of a final header.
+func (w *responseWriter) enforceCookies() {
+	h := w.Header()
+	w.visit.enforceHeader(h, true)
+	if lines := h["Set-Cookie"]; lines != nil {
+		w.cookies = lines[:len(lines):len(lines)]
 	}
 }
 
@@ -102,10 +114,6 @@ func (w *responseWriter) send(status int) {
 	w.pending = 0
 	w.sent = true
 	h := w.Header()
-	w.visit.enforceHeader(h, true)
-	if lines := h["Set-Cookie"]; lines != nil {
-		w.cookies = lines[:len(lines):len(lines)]
-	}
 	if w.visit.rewrites(status, h) {
 		w.visit.describeRewritten(h)
 		if !w.visit.head {
@@ -138,6 +146,7 @@ func (w *responseWriter) sendSniffed() error {
 	if len(w.first) > 0 {
 		w.Header()["Content-Type"] = []string{http.DetectContentType(w.first)}
 	}
+	w.keepCookies()
 	w.send(w.pending)
 	if len(w.first) == 0 {
 		return nil
