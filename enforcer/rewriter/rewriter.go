@@ -4,7 +4,8 @@
 // It follows the WHATWG tokenizer and tree construction as far as they decide
 // where a body begins: start and end tags of html, head and body may be left
 // out, and what looks like a tag in a comment, a script or a title is none. It
-// never writes before a doctype, nor into a fragment or a frameset. Bytes leave
+// never writes before a doctype, nor into a fragment or a frameset, but for one
+// that comes behind elements of a body, which nobody can foresee. Bytes leave
 // in the call that brings them, but for a tag that has not ended yet; in doubt
 // the document passes untouched. It sees no header and knows no consent.
 package rewriter

@@ -39,6 +39,7 @@ var documents = []struct{ name, document string }{
 	{"not in a style", `<!doctype html><style>/*<body>*/</style><body>|`},
 	{"not in a script", `<!doctype html><script>"<body>"</script ><body>|`},
 	{"not in a double escaped script", `<!doctype html><script><!--<script></script><body>--></script><body>|`},
+	{"other tags do not end an escape", `<!doctype html><script><!--<s html><scri t><!--<script></script><body>--></script><body>|`},
 	{"an escaped script ends", `<!doctype html><script><!--</script><body>|`},
 	{"an empty escape ends", `<!doctype html><script><!--><script></script><body>|`},
 	{"an escape that ended", `<!doctype html><script><!-- x --><script></script><body>|`},
@@ -174,14 +175,17 @@ func FuzzInsertion(f *testing.F) {
 		if without != string(document) {
 			t.Fatalf("%q became %q", document, got)
 		}
-		if without == got {
-			return
+		if lower := strings.ToLower(got); without == got || strings.Contains(lower, "<script") && strings.Contains(lower, "<!--") {
+			return // in a script, the oracle takes any "<" for the end of "<!--"; Chromium does not
 		}
 		root, err := html.Parse(strings.NewReader(strings.TrimPrefix(got, "\ufeff")))
 		if err != nil {
 			return // the oracle gives up
 		}
 		body := find(root, "body")
+		if body == nil && find(root, "frameset") != nil {
+			return // elements before a frameset look like a body's until it comes
+		}
 		if body == nil {
 			t.Fatalf("%q: no body", got)
 		}
