@@ -133,6 +133,9 @@ func (a *App) keys() (*enforcer.Keyring, error) {
 	if ring := a.shared.ring.Load(); ring != nil {
 		return ring, nil
 	}
+	if failed := a.shared.failure.Load(); failed != nil && time.Now().Before(failed.until) {
+		return nil, failed // of somebody this one waited for
+	}
 	return a.open()
 }
 

@@ -181,7 +181,7 @@ func (b *Banner) Insert(v *enforcer.Visit, page rewriter.Page) []byte {
 // <base href> leads elsewhere: the site's own origin. Elsewhere a path is better,
 // since a proxy in front may have changed the Host header.
 func origin(v *enforcer.Visit, base string) string {
-	if !foreign(base) || strings.Trim(v.Address, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]") != "" {
+	if !foreign(base) || v.Address == "" || strings.Trim(v.Address, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]") != "" {
 		return ""
 	}
 	if v.HTTPS {
@@ -194,7 +194,8 @@ func origin(v *enforcer.Visit, base string) string {
 // read it: without tabs and line breaks, with "\\" for "/".
 func foreign(address string) bool {
 	address = strings.NewReplacer("\t", "", "\r", "", "\n", "", "\\", "/").Replace(address)
-	return strings.Contains(address, ":") || strings.HasPrefix(strings.TrimSpace(address), "//")
+	address = strings.TrimLeftFunc(address, func(r rune) bool { return r <= ' ' })
+	return strings.Contains(address, ":") || strings.HasPrefix(address, "//")
 }
 
 // asks reports whether a visitor in this state sees the banner.

@@ -156,7 +156,7 @@ func TestAForeignBaseDoesNotLeadElsewhere(t *testing.T) {
 		{"another site", "https://cdn.example/", "portal.example:8080", true, "https://portal.example:8080/cookie-consent/choice"},
 		{"another site of any scheme", "//cdn.example/", "portal.example", false, "//portal.example/cookie-consent/choice"},
 		{"a path below the page", "sub/", "portal.example", true, "/cookie-consent/choice"},
-		{"a path that is none", " /\t\\cdn.example/", "portal.example", true, "https://portal.example/cookie-consent/choice"},
+		{"a path that is none", "\x01 /\t\\cdn.example/", "portal.example", true, "https://portal.example/cookie-consent/choice"},
 		{"a host that is none", "https://cdn.example/", `portal.example"><script>`, true, "/cookie-consent/choice"},
 	} {
 		r := httptest.NewRequest("GET", "/", nil)

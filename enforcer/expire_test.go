@@ -172,3 +172,15 @@ func TestALongNameHoldsNothingUp(t *testing.T) {
 		t.Error("nothing was expired")
 	}
 }
+
+func TestUndeclaredOnesDoNotCrowdOut(t *testing.T) {
+	e := newEnforcer(t, declaration())
+	var cookies []string
+	for i := range 2 * maxNoted {
+		cookies = append(cookies, fmt.Sprintf("other%d=1", i))
+	}
+	v := begin(e, visitor(t, e, nil, strings.Join(append(cookies, "ads_id=1"), "; ")))
+	if len(v.dropped) != maxNoted || v.dropped[maxNoted-1].name != "ads_id" {
+		t.Errorf("%d noted, the last %q", len(v.dropped), v.dropped[maxNoted-1].name)
+	}
+}

@@ -37,7 +37,8 @@ func (v *Visit) expectPage(r *http.Request) {
 	v.page, v.whole = true, navigates
 	v.coding[0] = "identity"
 	h["Accept-Encoding"] = v.coding[:]
-	if navigates || strings.Contains(accept, "text/html") {
+	v.shown = navigates || strings.Contains(accept, "text/html")
+	if v.shown {
 		// the site's validators know nothing of the choice
 		delete(h, "If-None-Match")
 		delete(h, "If-Modified-Since")

@@ -129,15 +129,24 @@ func (v *Visit) pairPasses(pair string) bool {
 }
 
 func (v *Visit) note(name string, rule *policy.Rule) {
-	if len(v.dropped) == maxNoted || len(name) > maxAttribute {
+	if len(name) > maxAttribute {
 		return
 	}
+	undeclared := -1
 	for i := range v.dropped {
 		if v.dropped[i].name == name {
 			return
 		}
+		if v.dropped[i].rule == nil {
+			undeclared = i
+		}
 	}
-	v.dropped = append(v.dropped, noted{name, rule})
+	switch {
+	case len(v.dropped) < maxNoted:
+		v.dropped = append(v.dropped, noted{name, rule})
+	case rule != nil && undeclared >= 0: // which may be beyond our reach for good
+		v.dropped[undeclared] = noted{name, rule}
+	}
 }
 
 // eachCookie calls f with the value of every pair of line called name.

@@ -92,9 +92,10 @@ func (c *setCookie) deletes(now time.Time) bool {
 func (c *setCookie) persists() bool { return c.hasMaxAge || c.hasExpires }
 
 // filterSetCookie returns the line as it may leave, or false when it may not.
-// Deletions always leave; that of a cookie which may not pass leaves without a
-// value and with its end said last, since browsers differ on which of several
-// attributes they follow. What needs no change is the same string.
+// Deletions always leave; that of a cookie which may not pass, and one that
+// browsers may read otherwise, leaves without a value and with its end said last,
+// since browsers differ on which of several attributes they follow. What needs no
+// change is the same string.
 func (v *Visit) filterSetCookie(line string, now time.Time) (string, bool) {
 	c, ok := parseSetCookie(line)
 	if !ok {
@@ -104,7 +105,7 @@ func (v *Visit) filterSetCookie(line string, now time.Time) (string, bool) {
 	switch {
 	case verdict == policy.Own:
 		return "", false
-	case c.deletes(now) && verdict.Passes():
+	case c.deletes(now) && verdict.Passes() && !c.doubtful:
 		return line, true
 	case c.deletes(now):
 		return emptied(line), true

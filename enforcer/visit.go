@@ -59,6 +59,7 @@ type Visit struct {
 	path     string // of URI
 	gpc      bool   // the browser objects
 	page     bool   // the answer may be a page that is shown to somebody
+	shown    bool   // HTML was asked for
 	whole    bool   // it is shown as a document of its own
 	head     bool
 
@@ -106,7 +107,7 @@ func (v *Visit) Again() *Visit {
 	return &Visit{
 		enforcer: v.enforcer, Standing: v.Standing, Host: v.Host, Address: v.Address, HTTPS: v.HTTPS, URI: v.URI, Language: v.Language,
 		gpc:  v.gpc,
-		path: v.path, page: v.page, whole: v.whole, head: v.head, dropped: v.dropped, measured: v.measured,
+		path: v.path, page: v.page, shown: v.shown, whole: v.whole, head: v.head, dropped: v.dropped, measured: v.measured,
 	}
 }
 

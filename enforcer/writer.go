@@ -3,6 +3,7 @@ package enforcer
 import (
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer/rewriter"
@@ -16,13 +17,13 @@ type responseWriter struct {
 	visit    *Visit
 	rewriter *rewriter.Rewriter // nil: the body passes
 	sent     bool
-	touched  bool // something was written or flushed behind the header
 
 	// An answer without a type waits for its first bytes, as net/http does.
 	pending int // its status
 	first   []byte
 
 	cookies []string // the Set-Cookie lines as they were sent
+	buffer  [4]string
 }
 
 // sniffed is how many bytes net/http tells the type from.
@@ -43,13 +44,13 @@ func (v *Visit) Finish(err error) error {
 			err = sendErr
 		}
 	}
+	delete(w.Header(), http.TrailerPrefix+"Set-Cookie")
 	if !w.sent {
 		// the server, or an error route, sends these headers by itself
 		v.enforceHeader(w.Header(), err == nil)
 		return err
 	}
 	w.keepCookies()
-	delete(w.Header(), http.TrailerPrefix+"Set-Cookie")
 	switch {
 	case w.rewriter == nil:
 	case err != nil:
@@ -60,17 +61,31 @@ func (v *Visit) Finish(err error) error {
 	return err
 }
 
-// keepCookies undoes what was done to the cookies of a header that has been
-// sent: a writer further out may not have let it go yet, and trailers are put in
-// the same map.
+// A writer further out may let the header go later than it is sent here (encode
+// with the first bytes, HTTP/3 with the first that leave), and trailers are put
+// in the same map. So what the site does to the cookies of a sent header is
+// undone before each call down; what happens to them inside such a call is the
+// operator's own, by deferred header operations, and stays.
+
+// keepCookies restores the cookies as they were sent.
 func (w *responseWriter) keepCookies() {
 	h := w.Header()
 	dropSpellings(h)
-	if w.cookies == nil {
+	switch {
+	case slices.Equal(h["Set-Cookie"], w.cookies):
+	case len(w.cookies) == 0:
 		delete(h, "Set-Cookie")
-	} else {
-		h["Set-Cookie"] = w.cookies
+	default:
+		h["Set-Cookie"] = slices.Clone(w.cookies)
 	}
+}
+
+// noteCookies remembers the cookies as they are now.
+func (w *responseWriter) noteCookies() {
+	if w.cookies == nil {
+		w.cookies = w.buffer[:0]
+	}
+	w.cookies = append(w.cookies[:0], w.Header()["Set-Cookie"]...)
 }
 
 // WriteHeader applies the policy to the header before it leaves. Every status
@@ -85,21 +100,13 @@ func (w *responseWriter) WriteHeader(status int) {
 		w.ResponseWriter.WriteHeader(status)
 	case w.pending != 0: // superfluous
 	default:
-		w.enforceCookies()
+		w.visit.enforceHeader(w.Header(), true)
+		w.noteCookies()
 		if w.visit.page && !w.visit.head && bodyAllowed(status) && w.untyped() {
 			w.pending = status
 		} else {
 			w.send(status)
 		}
-	}
-}
-
-// enforceCookies applies the policy to the cookies of a final header.
-func (w *responseWriter) enforceCookies() {
-	h := w.Header()
-	w.visit.enforceHeader(h, true)
-	if lines := h["Set-Cookie"]; lines != nil {
-		w.cookies = lines[:len(lines):len(lines)]
 	}
 }
 
@@ -121,6 +128,7 @@ func (w *responseWriter) send(status int) {
 		}
 	}
 	w.ResponseWriter.WriteHeader(status)
+	w.noteCookies()
 }
 
 func (v *Visit) insertion(page rewriter.Page) []byte { return v.enforcer.Insertion(v, page) }
@@ -158,7 +166,8 @@ func (w *responseWriter) sendSniffed() error {
 
 // write writes behind the header.
 func (w *responseWriter) write(p []byte) (int, error) {
-	w.touch()
+	w.keepCookies()
+	defer w.noteCookies()
 	if w.rewriter != nil {
 		return w.rewriter.Write(p)
 	}
@@ -168,36 +177,29 @@ func (w *responseWriter) write(p []byte) (int, error) {
 // ReadFrom keeps the fast path of the writer below for bodies that pass.
 func (w *responseWriter) ReadFrom(r io.Reader) (int64, error) {
 	if w.sent && w.rewriter == nil {
-		w.touch()
+		w.keepCookies()
+		defer w.noteCookies()
 		return io.Copy(w.ResponseWriter, r)
 	}
 	return io.Copy(struct{ io.Writer }{w}, r)
 }
 
-// touch is called before the first bytes or the first flush behind the header,
-// with which a writer further out may let it go.
-func (w *responseWriter) touch() {
-	if !w.touched {
-		w.touched = true
-		w.keepCookies()
-	}
-}
-
-// FlushError sends the header, if it has not left, and what was written. A header
-// that waits for its first bytes goes on waiting.
+// FlushError sends the header, if it has not left, and what was written. The
+// header of what may be a page goes on waiting for its first bytes.
 func (w *responseWriter) FlushError() error {
 	if !w.sent && w.pending == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
 	if w.pending != 0 {
-		if len(w.first) == 0 {
+		if len(w.first) == 0 && w.visit.shown {
 			return nil
 		}
 		if err := w.sendSniffed(); err != nil {
 			return err
 		}
 	}
-	w.touch()
+	w.keepCookies()
+	defer w.noteCookies()
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 

@@ -231,38 +231,102 @@ func TestTrailers(t *testing.T) {
 	}
 }
 
-// late is a writer further out that lets the header go at the end, as encode does
-// with an empty body.
+// late is a writer further out that lets the header go with the first bytes, or
+// at the end, as encode does; operator is what a deferred operation does to it.
 type late struct {
 	http.ResponseWriter
-	status int
+	status   int
+	operator func(http.Header)
 }
 
 func (l *late) WriteHeader(status int) { l.status = status }
 
-func TestCookiesBehindTheHeader(t *testing.T) {
-	e := newEnforcer(t, declaration())
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := e.Begin(r, "/", false)
-		outer := &late{ResponseWriter: w}
-		inner := v.Writer(outer)
-		inner.Header().Set("Set-Cookie", "lang=fr")
-		inner.WriteHeader(http.StatusOK)
-		inner.Header().Add("Set-Cookie", "zz=1")
-		inner.Header()["set-cookie"] = []string{"zz=2"}
-		if err := v.Finish(nil); err != nil {
-			t.Error(err)
-		}
-		w.WriteHeader(outer.status)
-	}))
-	defer server.Close()
-	response, err := http.Get(server.URL)
-	if err != nil {
-		t.Fatal(err)
+func (l *late) FlushError() error { return nil }
+
+func (l *late) commit() {
+	if l.status != 0 {
+		l.operator(l.Header())
+		l.ResponseWriter.WriteHeader(l.status)
+		l.status = 0
 	}
-	defer func() { _ = response.Body.Close() }()
-	if got := response.Header["Set-Cookie"]; !slices.Equal(got, []string{"lang=fr"}) {
-		t.Errorf("Set-Cookie = %q, want lang=fr", got)
+}
+
+func (l *late) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	l.commit()
+	return l.ResponseWriter.Write(p)
+}
+
+func TestCookiesBehindTheHeader(t *testing.T) {
+	add := func(w http.ResponseWriter) {
+		w.Header().Add("Set-Cookie", "zz=1")
+		w.Header()["set-cookie"] = []string{"zz=2"}
+	}
+	flush := func(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() }
+	for name, site := range map[string]func(w http.ResponseWriter){
+		"an empty body":       add,
+		"before the body":     func(w http.ResponseWriter) { add(w); _, _ = io.WriteString(w, "x") },
+		"behind a flush":      func(w http.ResponseWriter) { flush(w); add(w); _, _ = io.WriteString(w, "x") },
+		"behind nothing":      func(w http.ResponseWriter) { _, _ = w.Write(nil); add(w); _, _ = io.WriteString(w, "x") },
+		"in place":            func(w http.ResponseWriter) { w.Header()["Set-Cookie"][0] = "zz=1"; _, _ = io.WriteString(w, "x") },
+		"behind a first byte": func(w http.ResponseWriter) { _, _ = io.WriteString(w, "x"); add(w) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnforcer(t, declaration())
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				v := e.Begin(r, "/", false)
+				outer := &late{ResponseWriter: w, operator: func(h http.Header) { h.Add("Set-Cookie", "operator=1") }}
+				inner := v.Writer(outer)
+				inner.Header()["Content-Type"] = []string{"text/plain"}
+				inner.Header().Set("Set-Cookie", "lang=fr")
+				inner.WriteHeader(http.StatusOK)
+				site(inner)
+				if err := v.Finish(nil); err != nil {
+					t.Error(err)
+				}
+				if got := w.Header()["Set-Cookie"]; outer.status == 0 && !slices.Equal(got, []string{"lang=fr", "operator=1"}) {
+					t.Errorf("at the end the header, which HTTP/3 may still send, has Set-Cookie %q", got)
+				}
+				outer.commit()
+			}))
+			defer server.Close()
+			response, err := http.Get(server.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = response.Body.Close() }()
+			if got := response.Header["Set-Cookie"]; !slices.Equal(got, []string{"lang=fr", "operator=1"}) {
+				t.Errorf("Set-Cookie = %q, want lang=fr and the operator's", got)
+			}
+		})
+	}
+}
+
+func TestATrailerOfNothing(t *testing.T) {
+	response := serve(t, newEnforcer(t, declaration()), nil, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set(http.TrailerPrefix+"Set-Cookie", "zz=1")
+	})
+	_ = body(t, response)
+	if got := response.Trailer.Get("Set-Cookie"); got != "" {
+		t.Errorf("trailer Set-Cookie = %q", got)
+	}
+}
+
+func TestAHeaderFlushedForAScriptDoesNotWait(t *testing.T) {
+	arrived := make(chan struct{})
+	response := serve(t, newEnforcer(t, declaration()), func(r *http.Request) {
+		r.Header.Set("Accept", "*/*")
+		r.Header.Set("Sec-Fetch-Dest", "empty")
+	}, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusOK)
+		_ = http.NewResponseController(w).Flush()
+		<-arrived
+	})
+	close(arrived)
+	if response.StatusCode != http.StatusOK {
+		t.Errorf("status %d", response.StatusCode)
 	}
 }
 
