@@ -66,12 +66,8 @@ func (v charterView) Retention(d time.Duration) string { return v.Lifetime(polic
 
 // charter renders the charter page for one visitor.
 func (p *Pages) charter(v *enforcer.Visit, lang, back string) ([]byte, error) {
-	c := charterView{view: p.config.view(lang), Necessary: policy.Category{ID: policy.Necessary}, Revision: p.config.Policy.Revision}
-	for _, category := range p.config.Policy.Categories {
-		if category.ID == policy.Necessary {
-			c.Necessary = category
-		}
-	}
+	c := charterView{view: p.config.view(lang), Revision: p.config.Policy.Revision}
+	c.Necessary = c.category(policy.Necessary)
 	if p.config.Site == "" {
 		c.Site = v.Host
 	}
@@ -164,7 +160,7 @@ func (c *charterView) row(s *policy.Service, cookie *policy.Cookie) row {
 		r.Purpose = c.Of(s.Purpose)
 	}
 	if r.Purpose == "" {
-		r.Purpose = c.describe(s.Category)
+		r.Purpose = c.Description(c.category(s.Category))
 	}
 	if r.Service == "" {
 		r.Service = s.ID
@@ -181,14 +177,14 @@ func (c *charterView) row(s *policy.Service, cookie *policy.Cookie) row {
 	return r
 }
 
-// describe explains a category by its id.
-func (c *charterView) describe(id string) string {
+// category returns the declared category called id, or one without texts.
+func (c *charterView) category(id string) policy.Category {
 	for _, category := range c.Policy.Categories {
 		if category.ID == id {
-			return c.Description(category)
+			return category
 		}
 	}
-	return ""
+	return policy.Category{ID: id}
 }
 
 func (c *charterView) exempt(category string) bool {

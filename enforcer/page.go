@@ -150,8 +150,8 @@ func splitList(line string) []string {
 // vary adds name to Vary.
 func vary(h http.Header, name string) {
 	for _, line := range h["Vary"] {
-		for value := range strings.SplitSeq(line, ",") {
-			if value = textproto.TrimString(value); value == "*" || strings.EqualFold(value, name) {
+		for _, value := range splitList(line) {
+			if value == "*" || strings.EqualFold(value, name) {
 				return
 			}
 		}

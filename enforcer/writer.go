@@ -270,8 +270,8 @@ func (v *Visit) Expire(h http.Header) {
 func withoutSetCookie(lines []string) []string {
 	var kept []string
 	for _, line := range lines {
-		for name := range strings.SplitSeq(line, ",") {
-			if name = strings.TrimSpace(name); !strings.EqualFold(name, "Set-Cookie") {
+		for _, name := range splitList(line) {
+			if !strings.EqualFold(name, "Set-Cookie") {
 				kept = append(kept, name)
 			}
 		}

@@ -232,15 +232,6 @@ func (p *Policy) Asks() bool {
 	return false
 }
 
-// Service returns the service called id.
-func (p *Policy) Service(id string) (*Service, bool) {
-	i, ok := p.services[id]
-	if !ok {
-		return nil, false
-	}
-	return &p.Services[i], true
-}
-
 // Verdict is what becomes of a cookie.
 type Verdict uint8
 
