@@ -16,8 +16,6 @@ func (s *Site) Later() error {
 		{s.Mode == "observe", "mode", "observe mode is"},
 		{s.Preset != "" && s.Preset != "fr", "preset", "presets other than fr are"},
 		{len(s.Charter) > 0, "charter", "charter files are"},
-		{s.UndeclaredHosts != "", "undeclared_hosts", "the gating of third-party hosts is"},
-		{len(s.FirstParty) > 0, "first_party", "the gating of third-party hosts is"},
 		{banner.Position != "top", "banner.position", "banner positions other than top are"},
 		{banner.Hide != "", "banner.hide", "hiding the site's own banner is"},
 		{banner.Stylesheet != "", "banner.stylesheet", "a style sheet of the site's own is"},
@@ -31,13 +29,8 @@ func (s *Site) Later() error {
 	}
 	for i, service := range s.Services {
 		path := fmt.Sprintf("services[%d].", i)
-		switch {
-		case len(service.Hosts) > 0:
-			return notYet(path+"hosts", "the gating of third-party hosts is")
-		case len(service.Storage) > 0:
+		if len(service.Storage) > 0 {
 			return notYet(path+"storage", "the gating of web storage is")
-		case len(service.Inline) > 0:
-			return notYet(path+"inline", "the gating of inline scripts is")
 		}
 	}
 	return nil

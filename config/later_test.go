@@ -10,18 +10,13 @@ func TestLaterNamesTheSetting(t *testing.T) {
 		{"observe mode", with(`"mode": "observe"`), "mode"},
 		{"preset other than fr", with(`"preset": "de"`), "preset"},
 		{"charter files", with(`"charter": ["charte.csv"]`), "charter"},
-		{"undeclared hosts blocked", with(`"undeclared_hosts": "block"`), "undeclared_hosts"},
-		{"undeclared hosts allowed", with(`"undeclared_hosts": "allow"`), "undeclared_hosts"},
-		{"first party", with(`"first_party": ["a.example"]`), "first_party"},
 		{"banner position", with(`"banner": {"position": "center"}`), "banner.position"},
 		{"banner hide", with(`"banner": {"hide": "#old"}`), "banner.hide"},
 		{"banner style sheet", with(`"banner": {"stylesheet": "/a.css"}`), "banner.stylesheet"},
 		{"banner template", with(`"banner": {"template": "a.html"}`), "banner.template"},
 		{"banner theme", with(`"banner": {"theme": {"accent": "red"}}`), "banner.theme"},
 		{"signals", with(`"signals": ["matomo"]`), "signals"},
-		{"hosts of a service", service(`"id": "a", "category": "media", "hosts": ["a.example"]`), "services[1].hosts"},
 		{"storage of a service", service(`"id": "a", "category": "media", "storage": [{"area": "local", "key": "k"}]`), "services[1].storage"},
-		{"inline scripts of a service", service(`"id": "a", "category": "media", "inline": ["_paq"]`), "services[1].inline"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := site(t, c.json)
@@ -43,11 +38,12 @@ func TestLaterAcceptsWhatWorks(t *testing.T) {
 		{"an empty banner", with(`"banner": {}`)},
 		{"the banner on top", with(`"banner": {"position": "top", "show": "never", "manage_link": "none"}`)},
 		{"every other setting", with(`"path": "/c", "languages": ["en"], "site": "A", "controller": "B",
-			"undeclared_cookies": "allow", "global_privacy_control": "off",
+			"undeclared_cookies": "allow", "undeclared_hosts": "allow", "first_party": ["a.example"], "global_privacy_control": "off",
 			"preference_cookie": {"name": "c", "lifetime": "200d", "domain": "a.example"},
 			"categories": [{"id": "media", "name": {"en": "Media"}}]`)},
 		{"every other word of a service", service(`"id": "a", "provider": "A", "name": {"fr": "A"}, "place": {"fr": "A"},
 			"purpose": {"fr": "A"}, "category": "media", "policy": "https://a.example", "country": "US",
+			"hosts": ["a.example"], "inline": ["_paq"],
 			"cookies": [{"name": "a", "secure": true, "http_only": true, "same_site": "none", "partitioned": true}]`)},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -31,6 +31,9 @@ func (s *Site) Declaration() policy.Declaration {
 	d := policy.Declaration{
 		Controller:      s.Controller,
 		AllowUndeclared: s.UndeclaredCookies == "allow",
+
+		FirstParty:           s.FirstParty,
+		AllowUndeclaredHosts: s.UndeclaredHosts == "allow",
 		Preference: policy.Preference{
 			Name:     s.PreferenceCookie.Name,
 			Lifetime: time.Duration(s.PreferenceCookie.Lifetime),

@@ -15,6 +15,9 @@ func (s *Site) Warnings() []string {
 	if s.UndeclaredCookies == "allow" {
 		warn("undeclared_cookies: cookies that nobody declared pass without consent (R-1.2)")
 	}
+	if s.UndeclaredHosts == "allow" {
+		warn("undeclared_hosts: origins that nobody declared may be loaded without consent, and for refused ones scripts have only the guard script against them (R-7.9)")
+	}
 	s.untranslated(warn)
 	used := map[string]bool{}
 	for _, service := range s.Services {

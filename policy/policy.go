@@ -45,6 +45,9 @@ type Declaration struct {
 	Categories      []Category
 	Services        []Service
 	AllowUndeclared bool // undeclared cookies pass
+
+	FirstParty           []string // further origins that are the site's own, in the form of hosts
+	AllowUndeclaredHosts bool     // third-party origins that no service declares pass
 }
 
 // Preference describes the cookie that keeps the visitor's choice.
@@ -128,11 +131,15 @@ type Policy struct {
 	Active []*Purpose
 	// Exempt holds the services that need no consent.
 	Exempt Set
+	// Loads holds the services that load something or have scripts in the page.
+	Loads Set
 	// Revision identifies the whole declaration, texts included.
 	Revision string
 
 	cookies  index
 	hosts    hostIndex
+	own      hostIndex // further origins of the site
+	marks    []mark
 	services map[string]int
 	purposes map[string]int
 }

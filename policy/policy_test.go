@@ -206,7 +206,7 @@ func TestHost(t *testing.T) {
 		{"no suffix of a label", "badexample.net", "", "/", []string{"statistics"}, Undeclared},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			if got := p.Host(row.host, row.port, row.path, granting(t, p, row.granted...)); got != row.want {
+			if got, _ := p.Host(row.host, row.port, row.path, granting(t, p, row.granted...)); got != row.want {
 				t.Errorf("Host(%q, %q, %q) with %q = %v, want %v", row.host, row.port, row.path, row.granted, got, row.want)
 			}
 		})
