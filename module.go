@@ -90,9 +90,13 @@ func (h *Handler) compile(site *config.Site) error {
 	if err != nil {
 		return err
 	}
+	if err := enforcer.CheckPolicyLength(declared, site.FirstParty); err != nil && !declared.AllowUndeclaredHosts {
+		return fmt.Errorf("services: %w", err)
+	}
 	seen := banner.Config{
 		Policy: declared, Path: site.Path, Languages: site.Languages, Site: site.Name,
 		Show: site.Banner.Show, ManageLink: site.Banner.ManageLink, GPC: site.GlobalPrivacyControl == "on",
+		Report: h.reported,
 	}
 	shown, err := banner.New(seen)
 	if err != nil {
@@ -101,9 +105,19 @@ func (h *Handler) compile(site *config.Site) error {
 	h.pages = banner.NewPages(seen, time.Now)
 	h.key = "cookie_consent." + declared.Preference.Name
 	h.enforcer = &enforcer.Enforcer{
-		Policy: declared, GlobalPrivacyControl: seen.GPC, Keys: h.app.keys, Insertion: shown.Insert, Now: time.Now,
+		Policy: declared, GlobalPrivacyControl: seen.GPC, Keys: h.app.keys, Now: time.Now,
+		Insertion: shown.Insert, Head: shown.Head, StandIn: shown.StandIn, ComesBackTo: h.pages.ComesBackTo,
+		Elements: enforcer.Elements{Styles: shown.StyleHashes(), Scripts: shown.ScriptHashes(), Form: site.Path + "/choice"},
+		Report:   site.Path + "/report",
 	}
 	return nil
+}
+
+// reported takes note of what a browser says a policy of ours has blocked.
+func (h *Handler) reported(directive, host string) {
+	if entry := h.logger.Check(zap.DebugLevel, "a browser reports what a page's policy blocked"); entry != nil {
+		entry.Write(zap.String("directive", directive), zap.String("host", host))
+	}
 }
 
 // ServeHTTP answers the module's own pages, and lets every other request and its
@@ -123,7 +137,21 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		visit.Filter(w.Header())
 		return h.pages.Serve(w, r, visit, path, cookies, func() bool { return h.mayGrant(r) })
 	}
+	if visit.HoldsRequest(path, r.URL.Path) {
+		return h.holdRequest(w, visit)
+	}
 	return visit.Finish(next.ServeHTTP(visit.Writer(w), r))
+}
+
+// holdRequest answers in place of a tracker under the site's own name.
+func (h *Handler) holdRequest(w http.ResponseWriter, visit *enforcer.Visit) error {
+	visit.Filter(w.Header())
+	visit.Expire(w.Header())
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(http.StatusForbidden)
+	_, err := w.Write([]byte("Held back until the visitor consents.\n"))
+	return err
 }
 
 // visit begins the enforcement of a request, once in each pass: nil means that a

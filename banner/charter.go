@@ -2,8 +2,6 @@ package banner
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/base64"
 	"html/template"
 	"net/http"
 	"slices"
@@ -16,13 +14,8 @@ import (
 // pageStyle is the style element of our own pages, and the source expression
 // that admits it.
 func pageStyle() (style template.HTML, source string) {
-	css, err := templateFiles.ReadFile("templates/charter.css")
-	if err != nil {
-		panic(err) // embedded
-	}
-	text := minify(string(css))
-	sum := sha256.Sum256([]byte(text))
-	return template.HTML("<style>" + text + "</style>"), "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+	text := sheet("charter.css")
+	return template.HTML("<style>" + text + "</style>"), hashSource(text)
 }
 
 // charterView is what the charter template sees.
@@ -103,8 +96,8 @@ func (c *charterView) purpose(p *policy.Purpose, answer policy.Answer, granted *
 }
 
 // label names a service with its provider.
-func (c *charterView) label(s *policy.Service) string {
-	name := c.Of(s.Name)
+func (v *view) label(s *policy.Service) string {
+	name := v.Of(s.Name)
 	switch {
 	case name == "":
 		return providerOf(s)
@@ -157,10 +150,7 @@ func (c *charterView) row(s *policy.Service, cookie *policy.Cookie) row {
 		Purpose: c.Of(cookie.Purpose), Lifetime: c.Lifetime(cookie.Lifetime), Consent: "yes",
 	}
 	if r.Purpose == "" {
-		r.Purpose = c.Of(s.Purpose)
-	}
-	if r.Purpose == "" {
-		r.Purpose = c.Description(c.category(s.Category))
+		r.Purpose = c.purposeOf(s)
 	}
 	if r.Service == "" {
 		r.Service = s.ID
@@ -177,9 +167,17 @@ func (c *charterView) row(s *policy.Service, cookie *policy.Cookie) row {
 	return r
 }
 
+// purposeOf says what a service is for, or else what its category is for.
+func (v *view) purposeOf(s *policy.Service) string {
+	if text := v.Of(s.Purpose); text != "" {
+		return text
+	}
+	return v.Description(v.category(s.Category))
+}
+
 // category returns the declared category called id, or one without texts.
-func (c *charterView) category(id string) policy.Category {
-	for _, category := range c.Policy.Categories {
+func (v *view) category(id string) policy.Category {
+	for _, category := range v.Policy.Categories {
 		if category.ID == id {
 			return category
 		}
@@ -187,8 +185,9 @@ func (c *charterView) category(id string) policy.Category {
 	return policy.Category{ID: id}
 }
 
-func (c *charterView) exempt(category string) bool {
-	return slices.ContainsFunc(c.Policy.Active, func(p *policy.Purpose) bool { return p.ID == category && p.Exempt })
+// exempt reports whether a category is measurement without consent.
+func (v *view) exempt(category string) bool {
+	return slices.ContainsFunc(v.Policy.Active, func(p *policy.Purpose) bool { return p.ID == category && p.Exempt })
 }
 
 // describe sets the headers every page of ours has: for this visitor alone, not

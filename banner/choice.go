@@ -14,8 +14,8 @@ import (
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/policy"
 )
 
-// maxForm is the longest body POST <path>/choice reads, in bytes.
-const maxForm = 16 << 10
+// maxBody is the longest body that is read, in bytes.
+const maxBody = 16 << 10
 
 // maxIDs bounds the grants and objections of one choice.
 const maxIDs = policy.MaxServices + policy.MaxCategories
@@ -48,7 +48,11 @@ func (p *Pages) choose(w http.ResponseWriter, r *http.Request, v *enforcer.Visit
 	if speaksJSON(r) {
 		return p.sendJSON(w, r, p.state(v))
 	}
-	h.Set("Location", localPath(f.Return)+"#cookie-consent-saved")
+	path, fragment := wayBack(f.Return)
+	if f.Choice != "allow" || fragment == "" {
+		fragment = "cookie-consent-saved"
+	}
+	h.Set("Location", path+"#"+fragment)
 	w.WriteHeader(http.StatusSeeOther)
 	return nil
 }
@@ -59,7 +63,7 @@ func (p *Pages) choose(w http.ResponseWriter, r *http.Request, v *enforcer.Visit
 func (p *Pages) decide(r *http.Request, v *enforcer.Visit, mayGrant func() bool) (form, policy.Choice, error) {
 	var none policy.Choice
 	if err := p.origins.Check(r); err != nil {
-		return form{}, none, refusal{http.StatusForbidden, "cross-origin request"}
+		return form{}, none, refusal{status: http.StatusForbidden, detail: "cross-origin request"}
 	}
 	f, err := readForm(r)
 	if err != nil {
@@ -67,13 +71,13 @@ func (p *Pages) decide(r *http.Request, v *enforcer.Visit, mayGrant func() bool)
 	}
 	choice, err := p.apply(f, v.Standing.Choice)
 	if err != nil {
-		return f, none, refusal{http.StatusBadRequest, err.Error()}
+		return f, none, refusal{status: http.StatusBadRequest, detail: err.Error()}
 	}
 	if !choice.Grants() {
 		return f, choice, nil
 	}
 	if r.Header.Get("Origin") == "" && r.Header.Get("Sec-Fetch-Site") == "" {
-		return f, none, refusal{http.StatusForbidden, "a grant needs the header Origin or Sec-Fetch-Site"}
+		return f, none, refusal{status: http.StatusForbidden, detail: "a grant needs the header Origin or Sec-Fetch-Site"}
 	}
 	if !mayGrant() {
 		return f, none, refusal{status: http.StatusTooManyRequests}
@@ -102,17 +106,11 @@ func (p *Pages) apply(f form, previous policy.Choice) (policy.Choice, error) {
 func readForm(r *http.Request) (form, error) {
 	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if mediaType != "application/x-www-form-urlencoded" && !isJSON(mediaType) {
-		return form{}, refusal{http.StatusUnsupportedMediaType, "application/x-www-form-urlencoded or application/json is needed"}
+		return form{}, refusal{status: http.StatusUnsupportedMediaType, detail: "application/x-www-form-urlencoded or application/json is needed"}
 	}
-	if r.ContentLength > maxForm {
-		return form{}, refusal{http.StatusRequestEntityTooLarge, "at most 16 KiB"}
-	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxForm+1))
+	body, err := readBody(r)
 	if err != nil {
-		return form{}, refusal{http.StatusBadRequest, "the body could not be read"}
-	}
-	if len(body) > maxForm {
-		return form{}, refusal{http.StatusRequestEntityTooLarge, "at most 16 KiB"}
+		return form{}, err
 	}
 	f := form{}
 	if isJSON(mediaType) {
@@ -126,9 +124,25 @@ func readForm(r *http.Request) (form, error) {
 		err = errors.New("too many ids")
 	}
 	if err != nil {
-		return form{}, refusal{http.StatusBadRequest, "malformed body"}
+		return form{}, refusal{status: http.StatusBadRequest, detail: "malformed body"}
 	}
 	return f, nil
+}
+
+// readBody reads a body that is not too long. What it refuses is a refusal.
+func readBody(r *http.Request) ([]byte, error) {
+	tooLong := refusal{status: http.StatusRequestEntityTooLarge, detail: "at most 16 KiB"}
+	if r.ContentLength > maxBody {
+		return nil, tooLong
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	switch {
+	case err != nil:
+		return nil, refusal{status: http.StatusBadRequest, detail: "the body could not be read"}
+	case len(body) > maxBody:
+		return nil, tooLong
+	}
+	return body, nil
 }
 
 func isJSON(mediaType string) bool {

@@ -29,15 +29,19 @@ type Config struct {
 	Show       string   // auto, always or never
 	ManageLink string   // bottom-left, bottom-right or none
 	GPC        bool     // Global Privacy Control is honoured
+	// Report is told what browsers report as blocked: the directive, and the host
+	// or what stands for one, as inline or data. It may be nil.
+	Report func(directive, host string)
 }
 
-// Banner renders what is inserted into the site's pages. Everything but the
-// host and the way back is rendered once.
+// Banner renders what is inserted into the site's pages. Everything but what
+// differs from request to request is rendered once.
 type Banner struct {
 	config    Config
 	languages languages
 	asking    map[string]markup // by language: banner, manage link, confirmation
 	answered  map[string]markup // without the banner
+	standIns  map[string]standIns
 }
 
 // view is what the templates see.
@@ -60,15 +64,19 @@ type answer struct{ Value, Action, Label string }
 
 // New renders the insertions of a site in every language it offers.
 func New(c Config) (*Banner, error) {
-	b := &Banner{config: c, languages: newLanguages(c.Languages), asking: map[string]markup{}, answered: map[string]markup{}}
-	css, err := templateFiles.ReadFile("templates/banner.css")
-	if err != nil {
-		return nil, err
+	b := &Banner{
+		config: c, languages: newLanguages(c.Languages),
+		asking: map[string]markup{}, answered: map[string]markup{}, standIns: map[string]standIns{},
 	}
-	style := template.HTML("<style>" + minify(string(css)) + "</style>")
+	style := styleElement(bannerStyle)
 	for _, lang := range c.Languages {
 		v := c.view(lang)
-		v.Style, v.Pages = style, originSlot+c.Path
+		v.Pages = originSlot + c.Path
+		var err error
+		if b.standIns[lang], err = newStandIns(v); err != nil {
+			return nil, err
+		}
+		v.Style = style
 		answered, err := render("manage.html", v)
 		if err != nil {
 			return nil, err
@@ -96,6 +104,10 @@ const (
 	returnSlot = "cookieconsentreturnslot"
 	querySlot  = "cookieconsentqueryslot"
 	originSlot = "/cookieconsentoriginslot"
+	nonceSlot  = "cookieconsentnonceslot"
+	hostSlot   = "cookieconsenthostslot"
+	linkSlot   = "cookieconsentlinkslot"
+	sourceSlot = "cookieconsentsourceslot"
 )
 
 func (c *Config) voice(lang string) voice { return voice{lang, c.Languages[0], texts[lang]} }
@@ -151,6 +163,41 @@ var (
 	cssSpace   = regexp.MustCompile(`\s*([{};,]|: )\s*`)
 )
 
+// The texts of the style elements that are inserted. They are the same on every
+// page, since a Content-Security-Policy may admit them by hash.
+var (
+	bannerStyle  = sheet("banner.css")
+	standInStyle = sheet("standin.css")
+)
+
+// sheet returns the text of a style sheet of ours.
+func sheet(name string) string {
+	css, err := templateFiles.ReadFile("templates/" + name)
+	if err != nil {
+		panic(err) // embedded
+	}
+	return minify(string(css))
+}
+
+// styleElement returns an element with text, and room for a nonce.
+func styleElement(text string) template.HTML {
+	return template.HTML("<style" + nonceSlot + ">" + text + "</style>")
+}
+
+// StyleHashes returns the source expressions that admit the inserted style
+// elements in a Content-Security-Policy.
+func (b *Banner) StyleHashes() []string {
+	return []string{hashSource(bannerStyle), hashSource(standInStyle)}
+}
+
+// nonceAttribute returns the attribute that a style element needs on this page.
+func nonceAttribute(v *enforcer.Visit) string {
+	if v.StyleNonce == "" {
+		return ""
+	}
+	return ` nonce="` + escape(v.StyleNonce) + `"`
+}
+
 // minify takes comments and needless space out of a style sheet of ours.
 func minify(css string) string {
 	css = cssComment.ReplaceAllString(css, "")
@@ -171,9 +218,10 @@ func (b *Banner) Insert(v *enforcer.Visit, page rewriter.Page) []byte {
 	}
 	return markup.fill(map[string]string{
 		originSlot: origin(v, page.Base),
-		siteSlot:   ascii(template.HTMLEscapeString(site)),
-		returnSlot: ascii(template.HTMLEscapeString(v.URI)),
+		siteSlot:   escape(site),
+		returnSlot: escape(v.URI),
 		querySlot:  url.QueryEscape(v.URI),
+		nonceSlot:  nonceAttribute(v),
 	})
 }
 
@@ -193,9 +241,18 @@ func origin(v *enforcer.Visit, base string) string {
 // foreign reports whether an address may lead to another origin, as browsers
 // read it: without tabs and line breaks, with "\\" for "/".
 func foreign(address string) bool {
-	address = strings.NewReplacer("\t", "", "\r", "", "\n", "", "\\", "/").Replace(address)
-	address = strings.TrimLeftFunc(address, func(r rune) bool { return r <= ' ' })
+	address = slashes.Replace(tidy(address))
 	return strings.Contains(address, ":") || strings.HasPrefix(address, "//")
+}
+
+var (
+	breaks  = strings.NewReplacer("\t", "", "\r", "", "\n", "")
+	slashes = strings.NewReplacer("\\", "/")
+)
+
+// tidy takes out of an address what browsers ignore.
+func tidy(address string) string {
+	return strings.TrimFunc(breaks.Replace(address), func(r rune) bool { return r <= ' ' })
 }
 
 // asks reports whether a visitor in this state sees the banner.
@@ -212,29 +269,47 @@ func (b *Banner) asks(state policy.State) bool {
 // markup is rendered text with slots: one behind each piece but the last.
 type markup struct{ pieces, slots []string }
 
-var slot = regexp.MustCompile(siteSlot + "|" + returnSlot + "|" + querySlot + "|" + originSlot)
+var slot = regexp.MustCompile(strings.Join([]string{
+	siteSlot, returnSlot, querySlot, originSlot, nonceSlot, hostSlot, linkSlot, sourceSlot,
+}, "|"))
 
 func cut(rendered string) markup {
 	return markup{slot.Split(ascii(rendered), -1), slot.FindAllString(rendered, -1)}
 }
 
 func (m markup) fill(values map[string]string) []byte {
-	var out bytes.Buffer
+	size := 0
+	for _, piece := range m.pieces {
+		size += len(piece)
+	}
+	for _, name := range m.slots {
+		size += len(values[name])
+	}
+	out := make([]byte, 0, size)
 	for i, piece := range m.pieces {
-		out.WriteString(piece)
+		out = append(out, piece...)
 		if i < len(m.slots) {
-			out.WriteString(values[m.slots[i]])
+			out = append(out, values[m.slots[i]]...)
 		}
 	}
-	return out.Bytes()
+	return out
 }
 
-// ascii writes what is not ASCII as numeric character references.
+// escape writes text so that it can stand in an element or an attribute.
+func escape(text string) string { return ascii(template.HTMLEscapeString(text)) }
+
+// ascii writes what is not ASCII as numeric character references. What no XML
+// document can hold becomes U+FFFD.
 func ascii(text string) string {
+	if strings.IndexFunc(text, func(r rune) bool { return r < ' ' || r >= utf8.RuneSelf }) < 0 {
+		return text
+	}
 	var out strings.Builder
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRuneInString(text[i:])
 		switch {
+		case r < ' ' && r != '\t' && r != '\n' && r != '\r', r == 0xfffe, r == 0xffff:
+			out.WriteString("&#65533;")
 		case r < utf8.RuneSelf:
 			out.WriteByte(text[i])
 		case size == 1:

@@ -3,6 +3,7 @@ package banner
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -10,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer"
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/policy"
@@ -22,6 +25,7 @@ type Pages struct {
 	style     template.HTML
 	source    string // admits style in a Content-Security-Policy
 	origins   *http.CrossOriginProtection
+	reports   *rate.Limiter // of the whole site
 	now       func() time.Time
 }
 
@@ -30,7 +34,7 @@ func NewPages(c Config, now func() time.Time) *Pages {
 	style, source := pageStyle()
 	return &Pages{
 		config: c, languages: newLanguages(c.Languages), style: style, source: source,
-		origins: http.NewCrossOriginProtection(), now: now,
+		origins: http.NewCrossOriginProtection(), reports: rate.NewLimiter(reportsPerSecond, reportsPerSecond), now: now,
 	}
 }
 
@@ -53,10 +57,10 @@ func (p *Pages) Serve(w http.ResponseWriter, r *http.Request, v *enforcer.Visit,
 	_, rawQuery, _ := strings.Cut(v.URI, "?") // as asked, whatever was rewritten
 	query, _ := url.ParseQuery(rawQuery)      // what is malformed is left out
 	methods := []string{http.MethodGet, http.MethodHead}
-	if endpoint == "/choice" {
+	if endpoint == "/choice" || endpoint == "/report" {
 		methods = []string{http.MethodPost}
 	}
-	known := slices.Contains([]string{"", "/", "/choice", "/state", "/policy.json"}, endpoint)
+	known := slices.Contains([]string{"", "/", "/choice", "/state", "/policy.json", "/embed", "/report"}, endpoint)
 	switch {
 	case !known:
 		return p.fail(w, r, v, query.Get("lang"), refusal{status: http.StatusNotFound})
@@ -75,6 +79,11 @@ func (p *Pages) Serve(w http.ResponseWriter, r *http.Request, v *enforcer.Visit,
 		return nil
 	case "/choice":
 		return p.choose(w, r, v, cookies, mayGrant)
+	case "/report":
+		w.WriteHeader(p.takeReports(r))
+		return nil
+	case "/embed":
+		return p.embed(w, r, v, query)
 	case "/state":
 		return p.sendJSON(w, r, p.state(v))
 	case "/policy.json":
@@ -138,6 +147,8 @@ func send(w http.ResponseWriter, r *http.Request, status int, mediaType string, 
 type refusal struct {
 	status int
 	detail string // for the reader, in English
+	text   string // key of what the page says, if not what the status means
+	framed bool   // the page is shown inside another
 }
 
 func (e refusal) Error() string { return e.detail }
@@ -160,13 +171,16 @@ func (p *Pages) fail(w http.ResponseWriter, r *http.Request, v *enforcer.Visit, 
 	page := struct {
 		view
 		Title, Message, Detail string
-		Choosing               bool
-	}{view: view{voice: said, Config: p.config, Style: p.style}, Detail: e.detail, Choosing: r.Method == http.MethodPost}
+		Choosing, Framed       bool
+	}{view: view{voice: said, Config: p.config, Style: p.style}, Detail: e.detail, Choosing: r.Method == http.MethodPost, Framed: e.framed}
 	page.Title = said.T("charter")
 	if page.Choosing {
 		page.Title = said.T("error")
 	}
 	page.Message = said.T("error." + strconv.Itoa(e.status))
+	if e.text != "" {
+		page.Message = said.T(e.text)
+	}
 	var out bytes.Buffer
 	if err := templates.ExecuteTemplate(&out, "error.html", page); err != nil {
 		return err
@@ -195,4 +209,43 @@ func localPath(target string) string {
 		}
 	}
 	return target
+}
+
+// wayBack splits target into a path on this site and the fragment to go to
+// there, empty without one that is sure to pass.
+func wayBack(target string) (path, fragment string) {
+	asked, fragment, _ := strings.Cut(target, "#")
+	if path = localPath(asked); path != asked || !isFragment(fragment) {
+		return path, ""
+	}
+	return path, fragment
+}
+
+// maxFragment is the longest fragment that a way back keeps, in bytes.
+const maxFragment = 256
+
+// unreserved are the characters that a fragment may have as they are.
+const unreserved = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~:"
+
+func isFragment(text string) bool {
+	if decoded, err := url.PathUnescape(text); err != nil || len(text) > maxFragment || decoded == "" {
+		return false
+	}
+	return strings.Trim(text, unreserved+"%") == ""
+}
+
+// fragment writes the id of an element as a fragment, empty when that is too long.
+func fragment(id string) string {
+	var out strings.Builder
+	for i := range len(id) {
+		if c := id[i]; strings.IndexByte(unreserved, c) >= 0 {
+			out.WriteByte(c)
+		} else {
+			fmt.Fprintf(&out, "%%%02X", c)
+		}
+	}
+	if out.Len() > maxFragment {
+		return ""
+	}
+	return out.String()
 }

@@ -103,7 +103,7 @@ func TestRefusedRequests(t *testing.T) {
 		{"malformed JSON", post("{", "Content-Type", "application/json"), 400},
 		{"JSON of another shape", post(`{"choice":1}`, "Content-Type", "application/json"), 400},
 		{"too many ids", post("choice=save" + strings.Repeat("&grant=a", maxIDs+1)), 400},
-		{"too long", post(refuse + "&x=" + strings.Repeat("x", maxForm)), 413},
+		{"too long", post(refuse + "&x=" + strings.Repeat("x", maxBody)), 413},
 		{"no form", post(refuse, "Content-Type", "text/plain"), 415},
 		{"no type", post(refuse, "Content-Type", ""), 415},
 		{"a file upload", post(refuse, "Content-Type", "multipart/form-data; boundary=x"), 415},

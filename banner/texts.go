@@ -75,6 +75,9 @@ func newLanguages(offered []string) languages {
 // choose returns the language of the page if it is offered, else what the
 // visitor prefers (an Accept-Language value), else the default.
 func (l *languages) choose(page, accept string) string {
+	if slices.Contains(l.offered, page) {
+		return page
+	}
 	for _, wanted := range []string{page, accept} {
 		tags, _, err := language.ParseAcceptLanguage(wanted)
 		if err != nil || len(tags) == 0 {

@@ -1,7 +1,6 @@
 package enforcer
 
 import (
-	"net"
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
@@ -122,7 +121,7 @@ const maxDomains = 8
 // name. An address or a single label has none, nor what is longer than a name
 // can be (RFC 1035).
 func parentDomains(host string) []string {
-	if len(host) > 253 || net.ParseIP(strings.Trim(host, "[]")) != nil {
+	if len(host) > 253 || isIP(host) {
 		return nil
 	}
 	registrable, err := publicsuffix.EffectiveTLDPlusOne(host)

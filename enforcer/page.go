@@ -6,99 +6,174 @@ import (
 	"net/textproto"
 	"strings"
 
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer/rewriter"
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/policy"
 )
 
-// expectPage decides from the request whether its answer may be a page that a
-// banner belongs on, and asks the site for one that can be read.
+// expectPage decides from the request whether its answer may be HTML that is
+// shown to somebody, and whether a banner belongs on it, and asks the site for
+// what can be read.
 //
-// A page in a frame, a fragment that a script asked for, and anything but GET
-// and HEAD, POST aside, get nothing inserted. Scripts that fetch whole pages to
-// show them (Turbo Drive) send Sec-Fetch-Dest "empty": there the document
-// itself decides.
+// A page in a frame, a fragment that a script asked for, and the answer to
+// anything but GET, HEAD and POST get no banner; what they load is held back all
+// the same. Scripts that fetch whole pages to show them (Turbo Drive) send
+// Sec-Fetch-Dest "empty": there the document itself decides. What templates
+// include is part of a page that passes here as a whole.
 func (v *Visit) expectPage(r *http.Request) {
-	switch r.Method {
-	case http.MethodGet, http.MethodHead, http.MethodPost:
-	default:
-		return
-	}
 	h := r.Header
 	dest, accept := h.Get("Sec-Fetch-Dest"), h.Get("Accept")
 	navigates := dest == "document"
+	frames := dest == "iframe" || dest == "frame" || dest == "embed" || dest == "object" || dest == "fencedframe"
+	v.runs = navigates || frames || strings.HasSuffix(dest, "worker")
 	switch {
-	case dest != "" && dest != "document" && dest != "empty":
+	case r.Method == http.MethodConnect, h["Caddy-Templates-Include"] != nil:
 		return
-	case h["X-Requested-With"] != nil, h["X-Pjax"] != nil, h["Turbo-Frame"] != nil,
-		h["Hx-Request"] != nil && h["Hx-Boosted"] == nil, h["Caddy-Templates-Include"] != nil:
+	case !navigates && !frames && dest != "" && dest != "empty":
 		return
-	case !navigates && accept != "" && !strings.Contains(accept, "text/html") && !strings.Contains(accept, "*/*"):
+	case !navigates && !frames && accept != "" && !strings.Contains(accept, "text/html") && !strings.Contains(accept, "*/*"):
 		return
 	}
-	v.page, v.whole = true, navigates
+	v.html = true
 	v.coding[0] = "identity"
 	h["Accept-Encoding"] = v.coding[:]
-	v.shown = navigates || strings.Contains(accept, "text/html")
+	v.shown = navigates || frames || strings.Contains(accept, "text/html")
 	if v.shown {
 		// the site's validators know nothing of the choice
 		delete(h, "If-None-Match")
 		delete(h, "If-Modified-Since")
 	}
+	switch {
+	case frames:
+	case r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodPost:
+	case h["X-Requested-With"] != nil, h["X-Pjax"] != nil, h["Turbo-Frame"] != nil, h["X-Up-Target"] != nil,
+		h["Hx-Request"] != nil && h["Hx-Boosted"] == nil:
+	default:
+		v.page, v.whole = true, navigates
+		v.referer = h.Get("Referer")
+	}
 }
 
-// rewrites decides from the final header whether the body gets an insertion.
+// rewrites decides from the final header whether the body can be read as HTML
+// that something is to be done in.
 func (v *Visit) rewrites(status int, h http.Header) bool {
-	if !v.page || status < 200 || status == http.StatusPartialContent || !bodyAllowed(status) {
+	if !v.html || status == http.StatusPartialContent || !bodyAllowed(status) || !v.page && v.gate() == nil {
 		return false
 	}
 	if coding := h.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		return false
 	}
-	if disposition := h.Get("Content-Disposition"); disposition != "" && !hasPrefixFold(disposition, "inline") {
-		return false
+	return !attached(h) && kindOf(h).html
+}
+
+// attached reports whether an answer is to be saved, not shown.
+func attached(h http.Header) bool {
+	disposition := h.Get("Content-Disposition")
+	return disposition != "" && !hasPrefixFold(disposition, "inline")
+}
+
+// rewriting describes to the rewriter what is to be done in an answer.
+func (v *Visit) rewriting(h http.Header) rewriter.Config {
+	kind := kindOf(h)
+	c := rewriter.Config{Whole: v.whole && !kind.xml, XML: kind.xml, Charset: kind.charset}
+	if g := v.gate(); g != nil {
+		c.Gate = g
 	}
-	return isHTML(h.Get("Content-Type"))
+	if !v.page {
+		return c
+	}
+	c.Body = v.insertion
+	if v.enforcer.Head != nil && c.Gate != nil && !kind.xml {
+		c.Head = func(page rewriter.Page) []byte { return v.enforcer.Head(v, page) }
+	}
+	if v.enforcer.ComesBackTo != nil && strings.Contains(v.referer, "//"+v.Address+"/") {
+		c.Anchor = v.enforcer.ComesBackTo(v.referer)
+	}
+	return c
 }
 
 func bodyAllowed(status int) bool {
 	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
 }
 
-// isHTML reports whether a media type is HTML in a charset that extends ASCII.
-func isHTML(contentType string) bool {
-	if !hasPrefixFold(strings.TrimLeft(contentType, " \t"), "text/html") {
-		return false
+// mediaKind is what a media type says of a body.
+type mediaKind struct {
+	html     bool // HTML or XHTML in a charset that extends ASCII
+	xml      bool // XHTML
+	document bool // HTML or XHTML in any charset
+	active   bool // it can load something: those, XML, a script
+	charset  bool // it names its charset
+}
+
+// kindOf reads the media type of an answer.
+func kindOf(h http.Header) (k mediaKind) {
+	contentType := h.Get("Content-Type")
+	if len(contentType) < len("a/b") {
+		return k
 	}
-	mediaType, params, err := mime.ParseMediaType(contentType)
-	if err != nil {
-		mediaType, _, _ = strings.Cut(contentType, ";")
+	name, _, _ := strings.Cut(contentType, ";")
+	name = strings.TrimSpace(name)
+	k.xml = strings.EqualFold(name, "application/xhtml+xml")
+	k.document = k.xml || strings.EqualFold(name, "text/html")
+	k.active = k.document || hasSuffixFold(name, "xml") || hasSuffixFold(name, "javascript") || hasSuffixFold(name, "ecmascript")
+	if !k.document {
+		return k
 	}
+	_, params, _ := mime.ParseMediaType(contentType)
 	charset := strings.ToLower(params["charset"])
-	for _, wide := range []string{"utf-16", "utf-32", "utf-7", "iso-2022", "hz-gb", "ucs-", "unicode", "csunicode", "iso-10646"} {
+	k.charset = charset != ""
+	k.html = true
+	for _, wide := range []string{"utf-16", "utf-32", "utf-7", "iso-2022", "csiso2022", "hz-gb", "ucs-", "unicode", "csunicode", "iso-10646"} {
 		if strings.HasPrefix(charset, wide) {
-			return false
+			k.html = false
 		}
 	}
-	return strings.EqualFold(strings.TrimSpace(mediaType), "text/html")
+	return k
+}
+
+func hasSuffixFold(s, suffix string) bool {
+	return len(s) >= len(suffix) && strings.EqualFold(s[len(s)-len(suffix):], suffix)
+}
+
+// describeGated gives an answer that can load something the policy of this
+// visitor, whether or not its body can be read, and keeps it from others.
+func (v *Visit) describeGated(status int, h http.Header, rewritten bool) {
+	if !rewritten {
+		kind := kindOf(h)
+		if !bodyAllowed(status) || !(v.html && kind.document || v.runs && kind.active) {
+			return
+		}
+	}
+	before := len(h["Content-Security-Policy"])
+	v.gatePage(h, rewritten && v.page)
+	if !rewritten && len(h["Content-Security-Policy"]) > before {
+		keepPrivate(h, "no-cache")
+		v.varies(h)
+	}
 }
 
 // describeRewritten fits the header of a page to its insertion: no validator,
 // digest or length of the site's own bytes, and no shared copy.
 func (v *Visit) describeRewritten(h http.Header) {
 	for _, name := range []string{
-		"Content-Length", "Accept-Ranges", "Etag", "Last-Modified", "Content-Md5", "Digest", "Content-Digest", "Repr-Digest",
+		"Accept-Ranges", "Etag", "Last-Modified", "Content-Md5", "Digest", "Content-Digest", "Repr-Digest",
 	} {
 		delete(h, name)
 	}
-	if v.asked() {
+	if v.page && v.asked() {
 		keepPrivate(h, "no-store") // else the back/forward cache shows an answered banner
 	} else {
 		keepPrivate(h, "no-cache")
 	}
+	v.varies(h)
+	vary(h, "Accept-Language")
+}
+
+// varies says which request headers the choice is read from.
+func (v *Visit) varies(h http.Header) {
 	vary(h, "Cookie")
 	if v.enforcer.GlobalPrivacyControl {
 		vary(h, "Sec-GPC")
 	}
-	vary(h, "Accept-Language")
 }
 
 // asked reports whether the visitor still has something to answer.

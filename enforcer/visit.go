@@ -12,7 +12,6 @@ package enforcer
 
 import (
 	"io"
-	"maps"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -36,15 +35,27 @@ type Enforcer struct {
 	Keys func() (*Keyring, error)
 	// Insertion returns what belongs at the beginning of the body of a page.
 	Insertion func(v *Visit, page rewriter.Page) []byte
+	// StandIn returns what stands where a frame, video or audio is held back.
+	StandIn func(v *Visit, page rewriter.Page, frame rewriter.Frame) []byte
+	// Head returns what belongs before the first script of a page; nil for nothing.
+	Head func(v *Visit, page rewriter.Page) []byte
+	// Elements are what Insertion, Head and StandIn put in, as a page's
+	// Content-Security-Policy must admit it. Form is a path.
+	Elements Elements
+	// Report is the path that browsers report to what a policy blocks; empty for
+	// none.
+	Report string
+	// ComesBackTo returns the fragment under which a visitor comes back from the
+	// page at an address, the request's Referer, where they allowed a service.
+	ComesBackTo func(referer string) string
 	// Now is the clock.
 	Now func() time.Time
 
-	turn    atomic.Uint32 // of the expiring lines
-	granted atomic.Pointer[map[policy.Set]string]
+	turn     atomic.Uint32 // of the expiring lines
+	pages    atomic.Uint32 // that got a policy
+	granted  memo[policy.Set]
+	policies memo[policyKey]
 }
-
-// maxGranted bounds how many different sets of grants are kept as text.
-const maxGranted = 1024
 
 // Visit is one request under the policy and its response.
 type Visit struct {
@@ -55,13 +66,21 @@ type Visit struct {
 	URI      string // path and query the visitor asked for
 	Language string // the visitor's Accept-Language
 
+	// The nonces under which the page's own Content-Security-Policy admits what
+	// is inserted; empty where none is needed.
+	StyleNonce, ScriptNonce string
+
 	enforcer *Enforcer
 	path     string // of URI
 	gpc      bool   // the browser objects
-	page     bool   // the answer may be a page that is shown to somebody
+	html     bool   // the answer may be HTML that is shown to somebody
+	page     bool   // and a page that a banner belongs on
 	shown    bool   // HTML was asked for
 	whole    bool   // it is shown as a document of its own
+	runs     bool   // the answer may be something else that loads: SVG, XML, a worker
 	head     bool
+	referer  string
+	decides  gate
 
 	dropped  []noted
 	measured []string // cookies of exempt measurement in the request
@@ -107,28 +126,17 @@ func (v *Visit) Again() *Visit {
 	return &Visit{
 		enforcer: v.enforcer, Standing: v.Standing, Host: v.Host, Address: v.Address, HTTPS: v.HTTPS, URI: v.URI, Language: v.Language,
 		gpc:  v.gpc,
-		path: v.path, page: v.page, shown: v.shown, whole: v.whole, head: v.head, dropped: v.dropped, measured: v.measured,
+		path: v.path, html: v.html, page: v.page, shown: v.shown, whole: v.whole, runs: v.runs, head: v.head, referer: v.referer,
+		dropped: v.dropped, measured: v.measured,
 	}
 }
 
 // Granted returns the value of ConsentHeader.
 func (v *Visit) Granted() string {
 	e := v.enforcer
-	known := e.granted.Load()
-	if known != nil {
-		if text, ok := (*known)[v.Standing.Grants]; ok {
-			return text
-		}
-	}
-	text := strings.Join(e.Policy.Granted(&v.Standing.Grants), ", ")
-	if known == nil {
-		e.granted.CompareAndSwap(nil, &map[policy.Set]string{v.Standing.Grants: text})
-	} else if len(*known) < maxGranted {
-		more := maps.Clone(*known)
-		more[v.Standing.Grants] = text
-		e.granted.CompareAndSwap(known, &more)
-	}
-	return text
+	return e.granted.get(v.Standing.Grants, func() string {
+		return strings.Join(e.Policy.Granted(&v.Standing.Grants), ", ")
+	})
 }
 
 // Allows reports whether the category or service called id is granted.

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer/rewriter"
@@ -21,6 +22,11 @@ type responseWriter struct {
 	// An answer without a type waits for its first bytes, as net/http does.
 	pending int // its status
 	first   []byte
+
+	// A page of known length waits until the length of what is inserted is known.
+	measuring int // its status
+	length    int
+	output    []byte
 
 	cookies []string // the Set-Cookie lines as they were sent
 	buffer  [4]string
@@ -41,6 +47,11 @@ func (v *Visit) Finish(err error) error {
 	w := &v.writer
 	if w.pending != 0 {
 		if sendErr := w.sendSniffed(); err == nil {
+			err = sendErr
+		}
+	}
+	if w.measuring != 0 {
+		if sendErr := w.sendMeasured(0); err == nil {
 			err = sendErr
 		}
 	}
@@ -98,11 +109,11 @@ func (w *responseWriter) WriteHeader(status int) {
 		w.ResponseWriter.WriteHeader(status)
 	case w.sent:
 		w.ResponseWriter.WriteHeader(status)
-	case w.pending != 0: // superfluous
+	case w.pending+w.measuring != 0: // superfluous
 	default:
 		w.visit.enforceHeader(w.Header(), true)
 		w.noteCookies()
-		if w.visit.page && !w.visit.head && bodyAllowed(status) && w.untyped() {
+		if w.visit.html && !w.visit.head && bodyAllowed(status) && w.untyped() {
 			w.pending = status
 		} else {
 			w.send(status)
@@ -119,23 +130,64 @@ func (w *responseWriter) untyped() bool {
 
 func (w *responseWriter) send(status int) {
 	w.pending = 0
-	w.sent = true
 	h := w.Header()
-	if w.visit.rewrites(status, h) {
+	rewritten := w.visit.rewrites(status, h)
+	w.visit.describeGated(status, h, rewritten)
+	if rewritten {
 		w.visit.describeRewritten(h)
+		length, err := strconv.Atoi(h.Get("Content-Length"))
+		delete(h, "Content-Length")
 		if !w.visit.head {
-			w.rewriter = rewriter.New(w.ResponseWriter, w.visit.whole, w.visit.insertion)
+			config := w.visit.rewriting(h)
+			w.rewriter = rewriter.New((*rewrittenBody)(w), config)
+			if err == nil && length > 0 && config.Gate == nil {
+				w.measuring, w.length = status, length
+				return
+			}
 		}
 	}
+	w.sendHeader(status)
+}
+
+func (w *responseWriter) sendHeader(status int) {
+	w.sent = true
 	w.ResponseWriter.WriteHeader(status)
 	w.noteCookies()
+}
+
+// sendMeasured sends a header that waited for what the first n bytes of the body
+// became. When the rest passes as it comes, the length is known.
+func (w *responseWriter) sendMeasured(n int) error {
+	if n > 0 && w.rewriter.Unseen() {
+		w.Header()["Content-Length"] = []string{strconv.Itoa(w.length - n + len(w.output))}
+	}
+	status, output := w.measuring, w.output
+	w.measuring, w.output = 0, nil
+	w.keepCookies()
+	w.sendHeader(status)
+	if len(output) == 0 {
+		return nil
+	}
+	_, err := w.ResponseWriter.Write(output)
+	return err
+}
+
+// rewrittenBody takes what the rewriter writes.
+type rewrittenBody responseWriter
+
+func (b *rewrittenBody) Write(p []byte) (int, error) {
+	if b.measuring != 0 {
+		b.output = append(b.output, p...)
+		return len(p), nil
+	}
+	return b.ResponseWriter.Write(p)
 }
 
 func (v *Visit) insertion(page rewriter.Page) []byte { return v.enforcer.Insertion(v, page) }
 
 func (w *responseWriter) Write(p []byte) (int, error) {
 	if !w.sent {
-		if w.pending == 0 {
+		if w.pending+w.measuring == 0 {
 			w.WriteHeader(http.StatusOK)
 		}
 		if w.pending != 0 {
@@ -166,6 +218,13 @@ func (w *responseWriter) sendSniffed() error {
 
 // write writes behind the header.
 func (w *responseWriter) write(p []byte) (int, error) {
+	if w.measuring != 0 {
+		n, err := w.rewriter.Write(p)
+		if sendErr := w.sendMeasured(n); err == nil {
+			err = sendErr
+		}
+		return n, err
+	}
 	w.keepCookies()
 	defer w.noteCookies()
 	if w.rewriter != nil {
@@ -187,8 +246,11 @@ func (w *responseWriter) ReadFrom(r io.Reader) (int64, error) {
 // FlushError sends the header, if it has not left, and what was written. The
 // header of what may be a page goes on waiting for its first bytes.
 func (w *responseWriter) FlushError() error {
-	if !w.sent && w.pending == 0 {
+	if !w.sent && w.pending+w.measuring == 0 {
 		w.WriteHeader(http.StatusOK)
+	}
+	if w.measuring != 0 {
+		return nil // a page: its first bytes are under way
 	}
 	if w.pending != 0 {
 		if len(w.first) == 0 && w.visit.shown {
@@ -215,6 +277,9 @@ func (v *Visit) enforceHeader(h http.Header, final bool) {
 	}
 	if announced := h["Trailer"]; len(announced) > 0 {
 		h["Trailer"] = withoutSetCookie(announced)
+	}
+	if g := v.gate(); g != nil {
+		closeSideDoors(h, g.held)
 	}
 	if final && len(v.dropped) > 0 {
 		v.Expire(h)

@@ -1,24 +1,37 @@
-// Package rewriter puts markup into a streamed HTML document at the place where
-// its body begins, and leaves every other byte as it came.
+// Package rewriter holds back what a streamed HTML document would load, and puts
+// markup in where its head and its body begin. Every other byte leaves as it came.
 //
 // It follows the WHATWG tokenizer and tree construction as far as they decide
-// where a body begins: start and end tags of html, head and body may be left
-// out, and what looks like a tag in a comment, a script or a title is none. It
-// never writes before a doctype, nor into a fragment or a frameset, but for one
-// that comes behind elements of a body, which nobody can foresee. Bytes leave
-// in the call that brings them, but for a tag that has not ended yet; in doubt
-// the document passes untouched. It sees no header and knows no consent.
+// what is a tag and where a body begins: what looks like a tag in a comment, a
+// script or a title is none, SVG and MathML have rules of their own, and start
+// and end tags of html, head and body may be left out. All it does is put bytes
+// in: an attribute that is held back gets a longer name, so taking the marks out
+// gives the document as it was. Bytes leave in the call that brings them, but
+// for a tag, or a script or noscript that must be known whole, up to 64 KiB.
+//
+// It never writes before a doctype. Nothing is inserted into a fragment, nor
+// into a frameset, but for one that comes behind elements of a body, which
+// nobody can foresee. It sees no header and knows no consent: a Gate decides.
 package rewriter
 
 import (
 	"bytes"
 	"io"
-	"strings"
+	"sync"
 )
 
-// maxTag is the longest tag that is waited for. Behind a longer one nothing is
-// inserted.
+// maxTag is the longest tag, script or noscript that is held until it is whole.
 const maxTag = 64 << 10
+
+// maxNesting bounds frames in srcdoc in frames.
+const maxNesting = 8
+
+// What marks an element that is held back: the service on itself, and each
+// attribute that was taken under a longer name.
+const (
+	Mark   = "data-cookie-consent-service"
+	Prefix = "data-cookie-consent-"
+)
 
 // Page is what the head of a document says that an insertion depends on.
 type Page struct {
@@ -26,28 +39,107 @@ type Page struct {
 	Base string // the address of <base href>, against which links resolve
 }
 
-// Rewriter is a stream with one insertion. Write to it, and close it at the end.
+// Gate decides what a document may load, for one visitor. Addresses come as the
+// document has them, with character references and escapes decoded.
+type Gate interface {
+	// Holds reports whether a load from address is held back, and the service it
+	// belongs to: empty when no consent is asked for it, or nobody declared it.
+	Holds(address []byte) (service string, held bool)
+	// Base takes note of the address of <base href>.
+	Base(address string)
+	// Marks reports whether there are scripts to tell by their text.
+	Marks() bool
+	// HoldsScript reports whether an inline script is held back.
+	HoldsScript(text []byte) (service string, held bool)
+	// StandIn returns what stands where a frame is held back, nil for nothing.
+	StandIn(page Page, frame Frame) []byte
+	// Admit returns a Content-Security-Policy of the document's own, such that it
+	// admits what is inserted.
+	Admit(policy string) string
+}
+
+// Config is what a Rewriter is told of a document.
+type Config struct {
+	Whole   bool // it is known to be a document, even if no tag says so
+	XML     bool // it is XHTML
+	Charset bool // its charset is known from elsewhere
+	// Head and Body return what to insert before the first script, and where the
+	// body begins. Each is called at most once; nil inserts nothing.
+	Head, Body func(Page) []byte
+	// Gate holds loads back; nil lets all pass.
+	Gate Gate
+	// Anchor is given, as its id, to the frame that a visitor has just allowed.
+	Anchor string
+}
+
+// Rewriter is a stream. Write to it, and close it at the end.
 type Rewriter struct {
 	out    io.Writer
-	insert func(Page) []byte
+	config Config
 	page   Page
 
-	held     []byte // an unfinished tag or end of raw text
-	text     text   // what the scanner is inside of
-	template int    // depth of open template elements
-	document bool   // a tag or doctype has shown that this is a whole document
-	start    bool   // nothing was read yet
-	done     bool   // the rest passes unseen
+	held   []byte    // what is not whole yet
+	in     text      // what the scanner is inside of
+	rest   rest      // of a tag that is too long to be held
+	open   []open    // the elements of SVG and MathML it is in, and of HTML in those
+	inner  *Rewriter // that reads a noscript
+	player player
+	frames int // that belong to a service
+
+	start     bool // nothing was read yet
+	seeking   bool // where the body begins is not known yet
+	document  bool // a tag or doctype has shown that this is a whole document
+	charset   bool // the document has named its charset
+	headed    bool // the insertion of the head is done
+	afterHead bool // the head has ended
+	frameset  bool // instead of a body
+	template  int  // depth of open template elements, while seeking
+	done      bool // the rest passes unseen
+	read      int  // bytes that have left, while seeking
+
+	edits      []edit
+	arena      []byte // the bytes of edits
+	attrs      []attribute
+	scratch    []byte
+	nesting    int
+	scriptless bool   // it is read as by a browser without script
+	lang       string // of the document before, most often the same
 }
 
-// New returns a Rewriter to out. insert is called at most once, and returns what
-// to put in. whole tells that the document is known to be one, even if no tag
-// says so.
-func New(out io.Writer, whole bool, insert func(Page) []byte) *Rewriter {
-	return &Rewriter{out: out, insert: insert, document: whole, start: true}
+// edit puts arena[from:to] in before data[at].
+type edit struct{ at, from, to int }
+
+var pool = sync.Pool{New: func() any { return new(Rewriter) }}
+
+// maxPooled bounds the memory that waits for reuse in one Rewriter.
+const maxPooled = 256 << 10
+
+// New returns a Rewriter to out. It must not be used once it is closed.
+func New(out io.Writer, c Config) *Rewriter {
+	r := pool.Get().(*Rewriter)
+	r.out, r.config = out, c
+	r.start, r.seeking, r.document = true, !(c.Body == nil && c.Head == nil), c.Whole
+	r.headed = c.Head == nil
+	return r
 }
 
-// Write passes p on, and what is inserted with it.
+// release makes r ready for another document.
+func (r *Rewriter) release() {
+	if r.inner != nil {
+		r.inner.release()
+	}
+	if cap(r.held)+cap(r.arena)+cap(r.scratch) > maxPooled {
+		*r = Rewriter{}
+	} else {
+		*r = Rewriter{
+			held: r.held[:0], open: r.open[:0], edits: r.edits[:0], arena: r.arena[:0],
+			attrs: r.attrs[:0], scratch: r.scratch[:0], lang: r.lang,
+		}
+	}
+	pool.Put(r)
+}
+
+// Write passes p on, with what is inserted into it.
 func (r *Rewriter) Write(p []byte) (int, error) {
 	if r.done {
 		return r.out.Write(p)
@@ -57,16 +149,8 @@ func (r *Rewriter) Write(p []byte) (int, error) {
 		r.held = append(r.held, p...)
 		data = r.held
 	}
-	at, insertAt := r.scan(data)
-	if insertAt >= 0 {
-		r.done = true
-		at = len(data)
-	}
-	if len(data)-at > maxTag {
-		r.done = true
-		at = len(data)
-	}
-	if err := r.emit(data[:at], insertAt); err != nil {
+	at := r.scan(data, 0, false)
+	if err := r.emit(data[:at]); err != nil {
 		return 0, err
 	}
 	r.held = append(r.held[:0], data[at:]...)
@@ -76,34 +160,53 @@ func (r *Rewriter) Write(p []byte) (int, error) {
 // Close passes on what was held. A document whose body never began gets its
 // insertion at the end.
 func (r *Rewriter) Close() error {
-	held := r.held
-	r.held = nil
-	insertAt := -1
-	if !r.done && r.document && r.template == 0 && r.text.end == "" && !r.text.comment && len(held) == 0 && !r.start {
-		insertAt = 0
+	data := r.held
+	if !r.done {
+		r.scan(data, 0, true)
+		if r.seeking && r.document && r.template == 0 && r.in.in == markup && len(data) == 0 && !r.start && !r.config.XML {
+			r.bodyBegins(0)
+		}
 	}
-	r.done = true
-	return r.emit(held, insertAt)
+	err := r.emit(data)
+	r.release()
+	return err
 }
 
 // Abort passes on what was held of a document that breaks off.
 func (r *Rewriter) Abort() error {
-	r.done = true
-	return r.Close()
+	r.seeking = false
+	data := r.held
+	if !r.done {
+		r.scan(data, 0, true)
+	}
+	err := r.emit(data)
+	r.release()
+	return err
 }
 
-// emit writes data, with the insertion at insertAt unless that is negative.
-func (r *Rewriter) emit(data []byte, insertAt int) error {
-	if insertAt >= 0 {
-		if err := r.write(data[:insertAt]); err != nil {
+// Unseen reports whether all that is still to be written passes unseen.
+func (r *Rewriter) Unseen() bool { return r.done && len(r.held) == 0 }
+
+// emit writes data with the edits, which are then forgotten.
+func (r *Rewriter) emit(data []byte) error {
+	at := 0
+	for _, e := range r.edits {
+		if e.from == e.to {
+			continue
+		}
+		if err := r.write(data[at:e.at]); err != nil {
 			return err
 		}
-		if err := r.write(r.insert(r.page)); err != nil {
+		if err := r.write(r.arena[e.from:e.to]); err != nil {
 			return err
 		}
-		data = data[insertAt:]
+		at = e.at
 	}
-	return r.write(data)
+	r.edits, r.arena = r.edits[:0], r.arena[:0]
+	if r.seeking {
+		r.read += len(data)
+	}
+	return r.write(data[at:])
 }
 
 func (r *Rewriter) write(data []byte) error {
@@ -114,175 +217,184 @@ func (r *Rewriter) write(data []byte) error {
 	return err
 }
 
-// scan reads data up to where it needs more, at. insertAt is where the body
-// begins, or -1.
-func (r *Rewriter) scan(data []byte) (at, insertAt int) {
-	if r.start {
-		if bytes.HasPrefix([]byte("\xef\xbb\xbf"), data) && len(data) < 3 {
-			return 0, -1 // the beginning of a byte order mark
+// insert notes that parts stand before data[at].
+func (r *Rewriter) insert(at int, parts ...string) {
+	from := len(r.arena)
+	for _, part := range parts {
+		r.arena = append(r.arena, part...)
+	}
+	r.edits = append(r.edits, edit{at, from, len(r.arena)})
+}
+
+// byteOrderMark is that of UTF-8.
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
+// scan reads data[i:] and returns how far it got: what lies behind is not whole,
+// of which there is none if final.
+func (r *Rewriter) scan(data []byte, i int, final bool) int {
+	if r.start && len(data) > 0 {
+		if bytes.HasPrefix(byteOrderMark, data) && len(data) < 3 && !final {
+			return 0
 		}
-		r.start = len(data) == 0
-		if bytes.HasPrefix(data, []byte("\xef\xbb\xbf")) {
-			at = 3
-		} else if len(data) > 0 && data[0] >= 0xfe {
+		r.start = false
+		if bytes.HasPrefix(data, byteOrderMark) {
+			i = 3
+		} else if data[0] >= 0xfe {
 			r.done = true // UTF-16
-			return len(data), -1
 		}
 	}
-	for at < len(data) && !r.done {
-		switch {
-		case r.text.inside():
-			n, ended := r.text.skip(data[at:])
-			at += n
-			if !ended {
-				return at, -1
-			}
-		case data[at] == '<':
-			n, begins := r.markup(data[at:])
-			switch {
-			case n == 0:
-				return at, -1
-			case begins == before:
-				return at, at
-			case begins == after:
-				return at, at + n
-			}
-			at += n
-		case isSpace(data[at]) || r.template > 0:
-			at++
-		case r.document:
-			return at, at // text: the body begins
-		default:
-			r.done = true // a fragment
+	for i < len(data) && !r.done {
+		if !r.seeking && r.config.Gate == nil {
+			r.done = true
+			break
 		}
+		if r.in.in != markup {
+			at, ended := r.inside(data, i, final)
+			i = at
+			if !ended {
+				return i
+			}
+			continue
+		}
+		if r.seeking {
+			for i < len(data) && (isSpace(data[i]) || r.template > 0 && data[i] != '<') {
+				i++
+			}
+			if i == len(data) {
+				break
+			}
+			if data[i] != '<' {
+				r.bodyBegins(i)
+				continue
+			}
+		} else if data[i] != '<' {
+			n := bytes.IndexByte(data[i:], '<')
+			if n < 0 {
+				return len(data)
+			}
+			i += n
+		}
+		edits, arena := len(r.edits), len(r.arena)
+		next := r.markup(data, i, final)
+		if next == i { // it is not whole
+			r.edits, r.arena = r.edits[:edits], r.arena[:arena]
+			if final {
+				return len(data)
+			}
+			return i
+		}
+		i = next
 	}
 	if r.done {
-		return len(data), -1
+		return len(data)
 	}
-	return at, -1
+	return i
 }
 
-// begins tells where the body begins, seen from a piece of markup.
-type begins int
-
-const (
-	not begins = iota
-	before
-	after
-)
-
-// markup reads what begins with "<" at data[0] and returns its length, 0 when it
-// has not ended yet.
-func (r *Rewriter) markup(data []byte) (int, begins) {
-	if len(data) < 2 {
-		return 0, not
+// inside goes on in what is no markup, or not at its beginning.
+func (r *Rewriter) inside(data []byte, i int, final bool) (at int, ended bool) {
+	switch r.in.in {
+	case value:
+		at, ended = r.rest.valueEnd(data, i)
+		if ended {
+			r.in.in = tagRest
+		}
+		return at, ended
+	case tagRest:
+		at = r.longTag(data, i, final)
+		return at, at > i
+	case styleSheet:
+		end, ended := rawEnd(data, i, r.in.name, final)
+		at = r.in.css.read(data[:end], i, ended || final, func(at int, address []byte) {
+			if service, held := r.holds(address); held {
+				r.insert(at, Invalid, service, ";")
+			}
+		})
+		if ended {
+			r.in = text{}
+		}
+		return at, ended
+	case noscriptText:
+		return r.noscript(data, i, final)
 	}
-	switch c := data[1]; {
+	at, ended = r.in.skip(data, i, final)
+	if ended {
+		r.in = text{}
+	}
+	return at, ended
+}
+
+// holds asks the gate. What is not known is held back for nobody.
+func (r *Rewriter) holds(address []byte) (string, bool) {
+	if address == nil {
+		return "", true
+	}
+	return r.config.Gate.Holds(address)
+}
+
+// markup reads what begins with "<" at data[i] and returns where it ends, i when
+// it is not whole.
+func (r *Rewriter) markup(data []byte, i int, final bool) int {
+	if i+1 >= len(data) {
+		return r.lone(i, final)
+	}
+	c := data[i+1]
+	switch {
+	case isLetter(c):
+		return r.startTag(data, i, final)
+	case c == '/':
+		if i+2 >= len(data) {
+			return r.lone(i, final)
+		}
+		if isLetter(data[i+2]) {
+			return r.endTag(data, i)
+		}
+		r.in.in = bogus
+		return i + 2
 	case c == '!':
-		return r.declaration(data)
+		return r.declaration(data, i, final)
 	case c == '?':
-		return r.comment(1, ">")
-	case c == '/' && len(data) < 3:
-		return 0, not
-	case c == '/' && !isLetter(data[2]):
-		return r.comment(2, ">")
-	case c == '/', isLetter(c):
-		n := tagEnd(data, func(_, _ []byte) {})
-		if n == 0 {
-			return 0, not
+		if r.config.XML {
+			return r.instruction(data, i, final)
 		}
-		return n, r.tag(data[:n])
-	case r.template > 0:
-		return 1, not
+		r.in.in = bogus
+		return i + 1
 	}
-	return 1, r.bodyBegins()
+	return r.lone(i, true)
 }
 
-// comment enters a comment, whose text begins at skip and ends with end.
-func (r *Rewriter) comment(skip int, end string) (int, begins) {
-	r.text = text{comment: true, end: end}
-	return skip, not
+// lone reads a "<" that begins nothing, if that is known.
+func (r *Rewriter) lone(i int, known bool) int {
+	if !known {
+		return i
+	}
+	if r.seeking && r.template == 0 {
+		r.bodyBegins(i)
+	}
+	return i + 1
 }
 
-// declaration reads a doctype, or enters a comment.
-func (r *Rewriter) declaration(data []byte) (int, begins) {
-	for _, opening := range []string{"<!--", "<!doctype"} {
-		if n := min(len(data), len(opening)); strings.EqualFold(string(data[:n]), opening[:n]) && n < len(opening) {
-			return 0, not
+// declaration reads a doctype, or enters a comment or CDATA section.
+func (r *Rewriter) declaration(data []byte, i int, final bool) int {
+	rest := data[i:]
+	for _, opening := range []string{"<!--", "<!doctype", "<![cdata["} {
+		if n := min(len(rest), len(opening)); n < len(opening) && equalFold(rest[:n], opening[:n]) && !final {
+			return i
 		}
 	}
 	switch {
-	case data[2] == '-' && data[3] == '-':
-		return r.comment(4, "-->")
-	case len(data) >= 9 && strings.EqualFold(string(data[2:9]), "doctype"):
+	case bytes.HasPrefix(rest, []byte("<!--")):
+		r.in.in = commentOpen
+		if r.config.XML {
+			r.in.in = comment
+		}
+		return i + 4
+	case r.hasCDATA() && bytes.HasPrefix(rest, []byte("<![CDATA[")):
+		r.in.in = cdata
+		return i + 9
+	case hasPrefixFold(rest, "<!doctype"):
 		r.document = true
 	}
-	return r.comment(2, ">")
+	r.in.in = bogus
+	return i + 2
 }
-
-// bodyBegins answers for a token that a body would begin with.
-func (r *Rewriter) bodyBegins() begins {
-	if r.document {
-		return before
-	}
-	r.done = true // a fragment
-	return not
-}
-
-// tag reads one whole tag.
-func (r *Rewriter) tag(tag []byte) begins {
-	name := tagName(tag)
-	closing := tag[1] == '/'
-	switch {
-	case name == "template" && closing:
-		r.template = max(0, r.template-1)
-	case closing:
-		if r.template == 0 && (name == "body" || name == "html" || name == "br") {
-			return r.bodyBegins()
-		}
-	case name == "template":
-		r.template++
-	case r.template > 0 && name == "plaintext":
-		r.done = true
-	case rawText[name] || r.template > 0 && rawTextInBody[name]:
-		r.text = text{end: "</" + name, script: name == "script"}
-	case r.template > 0:
-	case name == "html":
-		if r.page.Lang == "" {
-			r.page.Lang = attribute(tag, "lang")
-		}
-		r.document = true
-	case name == "base":
-		if r.page.Base == "" {
-			r.page.Base = attribute(tag, "href")
-		}
-	case name == "head":
-		r.document = true
-	case name == "body":
-		r.document = true
-		return after
-	case name == "frameset":
-		r.done = true
-	case !inHead[name]:
-		return r.bodyBegins()
-	}
-	return not
-}
-
-// rawText elements hold text in which no tag begins, but their own end. A
-// noscript in the head is passed over whole: its content is for browsers
-// without script, and no body begins in it for others.
-var rawText = map[string]bool{"script": true, "style": true, "title": true, "noframes": true, "noscript": true}
-
-// rawTextInBody elements hold such text too. A body begins before them, but
-// where they stand in a template.
-var rawTextInBody = map[string]bool{"textarea": true, "xmp": true, "iframe": true, "noembed": true}
-
-// inHead elements, beside those of rawText and template, stand in the head.
-var inHead = map[string]bool{"basefont": true, "bgsound": true, "link": true, "meta": true}
-
-func isSpace(c byte) bool {
-	return c == ' ' || c == '\t' || c == '\n' || c == '\f' || c == '\r'
-}
-
-func isLetter(c byte) bool { c |= 0x20; return c >= 'a' && c <= 'z' }

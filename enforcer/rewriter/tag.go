@@ -1,84 +1,111 @@
 package rewriter
 
-import (
-	"bytes"
-	"html"
-	"strings"
-)
+import "bytes"
 
-// tagEnd returns the length of the tag that begins at data[0], or 0 when it has
-// not ended yet, and calls each with every attribute on the way (WHATWG
-// 13.2.5.32 and on; a nil value means none was given).
-func tagEnd(data []byte, each func(name, value []byte)) int {
-	i := 1
-	for i < len(data) && !isSpace(data[i]) && data[i] != '/' && data[i] != '>' || i == 1 {
-		i++ // the name, or the slash of an end tag
-	}
+// attribute is one that was asked for, by its places in the data.
+type attribute struct {
+	attr          attr
+	quote         byte // that encloses the value, 0 none
+	name, nameEnd int
+	value, end    int
+}
+
+// attributes reads data[i:] behind a tag's name or within the tag, up to and
+// with its ">", and collects those in wanted (WHATWG 13.2.5.32 and on). It
+// returns where the tag ends and whether it closes itself. When the end is not
+// there, end is 0 and at the place where the last attribute begins; inValue is
+// where its value begins, 0 if it does not.
+func (r *Rewriter) attributes(data []byte, i int, wanted uint32) (end int, selfClosing bool, at, inValue int) {
 	for {
-		for i < len(data) && (isSpace(data[i]) || data[i] == '/') {
+		selfClosing = false
+		for {
+			if i >= len(data) {
+				return 0, false, i, 0
+			}
+			c := data[i]
+			if c == '>' {
+				return i + 1, selfClosing, 0, 0
+			}
+			if c != '/' && !isSpace(c) {
+				break
+			}
+			selfClosing = c == '/'
 			i++
 		}
-		if i >= len(data) {
-			return 0
-		}
-		if data[i] == '>' {
-			return i + 1
-		}
+		selfClosing = false
 		start := i
-		for i++; i < len(data) && !isSpace(data[i]) && data[i] != '/' && data[i] != '>' && data[i] != '='; {
-			i++ // an "=" in first place belongs to the name
+		key := uint64(foldAttribute[data[i]])
+		if key == 0 {
+			key = '=' // in first place it belongs to the name
 		}
-		name, value := data[start:i], []byte(nil)
+		for i++; i < len(data); i++ {
+			c := foldAttribute[data[i]]
+			if c == 0 {
+				break
+			}
+			key = key<<8 | uint64(c)
+		}
+		nameEnd := i
 		for i < len(data) && isSpace(data[i]) {
 			i++
 		}
-		if i < len(data) && data[i] == '=' {
-			if value, i = attributeValue(data, i+1); i == 0 {
-				return 0
+		if i >= len(data) {
+			return 0, false, start, 0
+		}
+		a := attribute{name: start, nameEnd: nameEnd, value: nameEnd, end: nameEnd}
+		if data[i] == '=' {
+			for i++; i < len(data) && isSpace(data[i]); i++ {
+			}
+			if i >= len(data) {
+				return 0, false, start, 0
+			}
+			if c := data[i]; c == '"' || c == '\'' {
+				a.quote, a.value = c, i+1
+				n := bytes.IndexByte(data[i+1:], c)
+				if n < 0 {
+					return 0, false, start, i + 1
+				}
+				a.end = i + 1 + n
+				i = a.end + 1
+			} else {
+				a.value = i
+				for i < len(data) && data[i] != '>' && !isSpace(data[i]) {
+					i++
+				}
+				if i >= len(data) {
+					return 0, false, start, a.value
+				}
+				a.end = i
 			}
 		}
-		each(name, value)
-	}
-}
-
-// attributeValue reads the value behind an "=" and returns where it ends, 0 when
-// it has not ended yet.
-func attributeValue(data []byte, i int) (value []byte, end int) {
-	for i < len(data) && isSpace(data[i]) {
-		i++
-	}
-	if i == len(data) {
-		return nil, 0
-	}
-	if quote := data[i]; quote == '"' || quote == '\'' {
-		n := bytes.IndexByte(data[i+1:], quote)
-		if n < 0 {
-			return nil, 0
+		name := data[start:nameEnd]
+		if r.config.XML {
+			name, key = qualifiedName(name, key)
 		}
-		return data[i+1 : i+1+n], i + n + 2
-	}
-	start := i
-	for i < len(data) && !isSpace(data[i]) && data[i] != '>' {
-		i++
-	}
-	return data[start:i:i], i
-}
-
-// tagName returns the name in lower case.
-func tagName(tag []byte) string {
-	tag = bytes.TrimPrefix(tag[1:], []byte("/"))
-	n := bytes.IndexAny(tag, " \t\n\f\r/>")
-	return strings.ToLower(string(tag[:n]))
-}
-
-// attribute returns the value of the first attribute called name, with its
-// character references decoded.
-func attribute(tag []byte, name string) string {
-	found, result := false, ""
-	tagEnd(tag, func(n, value []byte) {
-		if !found && strings.EqualFold(string(n), name) {
-			found, result = true, html.UnescapeString(string(value))
+		if found := attributeNames.find(key, name); found != nil && wanted>>*found&1 != 0 {
+			a.attr = *found
+			r.attrs = append(r.attrs, a)
 		}
-	})
-	return result
+	}
+}
+
+// text returns the value of a, with its character references decoded. What it
+// returns is overwritten by the next call.
+func (r *Rewriter) decoded(data []byte, a *attribute) []byte {
+	raw := data[a.value:a.end]
+	if bytes.IndexByte(raw, '&') < 0 {
+		return raw
+	}
+	r.scratch, _ = decode(r.scratch[:0], raw, nil)
+	return r.scratch
+}
+
+// first returns the first attribute of the tag that is a, which alone counts.
+func (r *Rewriter) first(a attr) *attribute {
+	for i := range r.attrs {
+		if r.attrs[i].attr == a {
+			return &r.attrs[i]
+		}
+	}
+	return nil
 }

@@ -2,135 +2,198 @@ package rewriter
 
 import "bytes"
 
-// text is what the scanner is inside of when no tag can begin there: a comment,
-// or the content of a raw text element. It keeps what it needs across chunks.
+// text is what the scanner is inside of when no tag can begin there. It keeps
+// what it needs across chunks.
 type text struct {
-	comment bool
-	end     string // "-->" or ">" in comments, "</name" in raw text
-	script  bool
-
-	dashes  int // before the next byte, for "-->" and "--!>"
-	bang    bool
-	started bool // something but dashes has stood in the comment
-
-	escape  int // script data: 0 plain, 1 escaped by <!--, 2 double escaped
-	opening int // bytes matched of what changes escape
+	in     inside
+	name   string // of the element whose text it is, in lower case
+	escape int    // of a script: 0 plain, 1 escaped by <!--, 2 double escaped
+	css    css    // of a style sheet
 }
 
-func (t *text) inside() bool { return t.end != "" }
+type inside uint8
 
-// skip reads data up to the end of the text, and reports whether it was there.
+const (
+	markup       inside = iota // tags can begin
+	comment                    // up to "-->" or "--!>"
+	commentOpen                // right behind "<!--", where ">" and "->" end it too
+	bogus                      // up to ">"
+	instruction                // up to "?>", in XML
+	cdata                      // up to "]]>"
+	rawText                    // up to the end tag of name
+	scriptText                 // the same, with escapes
+	styleSheet                 // the same, with addresses to look at
+	value                      // up to quote, of an attribute too long to be held
+	tagRest                    // behind such a value, in the tag
+	noscriptText               // up to the end tag of noscript, with markup to look at
+)
+
+// skip reads data[i:] up to the end of the text. It returns how far it got, and
+// whether the text ended there; what lies between and the end of data may be the
+// beginning of its end and needs more bytes, of which there are none if final.
 // The end tag of an element is left to be read as a tag.
-func (t *text) skip(data []byte) (n int, ended bool) {
-	switch {
-	case !t.comment:
-		n, ended = t.rawEnd(data)
-	case t.end == ">":
-		n = bytes.IndexByte(data, '>') + 1
-		ended = n > 0
-	default:
-		n = t.commentEnd(data)
-		ended = n > 0
-	}
-	if ended {
-		*t = text{}
-	} else if t.comment {
-		n = len(data)
-	}
-	return n, ended
-}
-
-// commentEnd returns the length up to and with the end of a comment: "-->",
-// "--!>", and "<!-->" and "<!--->", whose text is empty.
-func (t *text) commentEnd(data []byte) int {
-	for i, c := range data {
+func (t *text) skip(data []byte, i int, final bool) (at int, ended bool) {
+	switch t.in {
+	case commentOpen:
+		rest := data[i:]
 		switch {
-		case c == '>' && (!t.started || t.dashes >= 2 || t.bang):
-			return i + 1
-		case c == '-' && !t.bang:
-			t.dashes++
-			continue
-		case c == '-':
-			t.dashes, t.bang = 1, false
-		case c == '!' && t.dashes >= 2:
-			t.dashes, t.bang = 0, true
-		default:
-			t.dashes, t.bang = 0, false
+		case len(rest) > 0 && rest[0] == '>':
+			return i + 1, true
+		case len(rest) > 1 && rest[0] == '-' && rest[1] == '>':
+			return i + 2, true
+		case !final && (len(rest) == 0 || len(rest) == 1 && rest[0] == '-'):
+			return i, false
 		}
-		t.started = true
+		t.in = comment
+		fallthrough
+	case comment:
+		return commentEnd(data, i, final)
+	case bogus:
+		return past(data, i, ">", final)
+	case instruction:
+		return past(data, i, "?>", final)
+	case cdata:
+		return past(data, i, "]]>", final)
+	case scriptText:
+		return t.scriptEnd(data, i, final)
 	}
-	return 0
+	return rawEnd(data, i, t.name, final)
 }
 
-// rawEnd returns how far data is content of the element, and whether its end
-// tag begins there. What may be the beginning of an end tag is not counted.
-func (t *text) rawEnd(data []byte) (int, bool) {
-	for i, c := range data {
-		if c == '<' && t.escape < 2 {
-			rest := data[i:]
-			if n := min(len(rest), len(t.end)); bytes.EqualFold(rest[:n], []byte(t.end[:n])) {
-				switch {
-				case len(rest) <= len(t.end):
-					return i, false
-				case endsName(rest[len(t.end)]):
-					return i, true
-				}
+// past returns the place behind end.
+func past(data []byte, i int, end string, final bool) (int, bool) {
+	if n := bytes.Index(data[i:], []byte(end)); n >= 0 {
+		return i + n + len(end), true
+	}
+	if final {
+		return len(data), false
+	}
+	return max(i, len(data)-len(end)+1), false
+}
+
+// commentEnd returns the place behind "-->" or "--!>".
+func commentEnd(data []byte, i int, final bool) (int, bool) {
+	for {
+		n := bytes.Index(data[i:], []byte("--"))
+		if n < 0 {
+			if !final && len(data) > i && data[len(data)-1] == '-' {
+				return len(data) - 1, false
+			}
+			return len(data), false
+		}
+		i += n + 2
+		for i < len(data) && data[i] == '-' {
+			i++
+		}
+		rest := data[i:]
+		switch {
+		case len(rest) > 0 && rest[0] == '>':
+			return i + 1, true
+		case len(rest) > 1 && rest[0] == '!' && rest[1] == '>':
+			return i + 2, true
+		case !final && (len(rest) == 0 || len(rest) == 1 && rest[0] == '!'):
+			return i - 2, false
+		}
+	}
+}
+
+// rawEnd returns the place where the end tag of name begins.
+func rawEnd(data []byte, i int, name string, final bool) (int, bool) {
+	for {
+		n := bytes.IndexByte(data[i:], '<')
+		if n < 0 {
+			return len(data), false
+		}
+		i += n
+		switch tagBegins(data[i:], "</", name) {
+		case yes:
+			return i, true
+		case unsure:
+			if !final {
+				return i, false
 			}
 		}
-		if t.script {
-			t.escapes(c)
-		}
-	}
-	return len(data), false
-}
-
-func endsName(c byte) bool { return isSpace(c) || c == '/' || c == '>' }
-
-// escapes follows the script data escaped states (WHATWG 13.2.5.18 and on): in
-// "<!-- <script" an end tag closes the inner script only.
-func (t *text) escapes(c byte) {
-	if t.escape == 0 {
-		if t.advance(c, "<!--") {
-			t.escape, t.dashes = 1, 2
-		}
-		return
-	}
-	toggle := [...]string{1: "<script", 2: "</script"}[t.escape]
-	switch {
-	case c == '>' && t.dashes >= 2:
-		t.escape, t.opening = 0, 0
-	case t.opening == len(toggle):
-		if endsName(c) {
-			t.escape = 3 - t.escape
-		}
-		t.opening = 0
-		if c == '<' {
-			t.opening = 1
-		}
-	default:
-		t.advance(c, toggle)
-	}
-	if c == '-' {
-		t.dashes++
-	} else {
-		t.dashes = 0
+		i++
 	}
 }
 
-// advance matches word by one more byte and reports whether it is whole.
-func (t *text) advance(c byte, word string) bool {
-	want := word[t.opening]
+type answer uint8
+
+const (
+	no answer = iota
+	yes
+	unsure // more bytes are needed
+)
+
+// tagBegins reports whether data begins with open and name, and the name ends.
+func tagBegins(data []byte, open, name string) answer {
+	for i := range min(len(data), len(open)) {
+		if data[i] != open[i] {
+			return no
+		}
+	}
+	if len(data) <= len(open) {
+		return unsure
+	}
+	data = data[len(open):]
+	n := min(len(data), len(name))
 	switch {
-	case c == want || isLetter(want) && c|0x20 == want:
-		t.opening++
-	case c == '<':
-		t.opening = 1
-	default:
-		t.opening = 0
+	case !equalFold(data[:n], name[:n]):
+		return no
+	case len(data) <= len(name):
+		return unsure
+	case fold[data[len(name)]] == 0:
+		return yes
 	}
-	if t.opening == len(word) && word == "<!--" {
-		t.opening = 0
-		return true
+	return no
+}
+
+// scriptEnd follows the script data states (WHATWG 13.2.5.4 and from 13.2.5.18
+// on): in "<!-- <script" an end tag closes the inner script only.
+func (t *text) scriptEnd(data []byte, i int, final bool) (int, bool) {
+	for {
+		n := bytes.IndexByte(data[i:], '<')
+		if t.escape > 0 {
+			until := data[i:]
+			if n >= 0 {
+				until = until[:n]
+			}
+			if end := bytes.Index(until, []byte("-->")); end >= 0 {
+				t.escape = 0
+				i += end + 3
+				continue
+			}
+		}
+		if n < 0 {
+			at := len(data)
+			for t.escape > 0 && !final && at > i && at > len(data)-2 && data[at-1] == '-' {
+				at--
+			}
+			return at, false
+		}
+		i += n
+		rest := data[i:]
+		closes := tagBegins(rest, "</", "script")
+		opens := no
+		switch {
+		case t.escape == 0 && bytes.HasPrefix(rest, []byte("<!--")):
+			t.escape = 1
+			i++ // the dashes may belong to "-->" too
+		case t.escape == 0 && len(rest) < 4 && bytes.HasPrefix([]byte("<!--"), rest):
+			opens = unsure
+		case t.escape == 1:
+			opens = tagBegins(rest, "<", "script")
+		}
+		switch {
+		case (closes == unsure || opens == unsure) && !final:
+			return i, false
+		case closes == yes && t.escape < 2:
+			return i, true
+		case closes == yes:
+			t.escape = 1
+		case opens == yes:
+			t.escape = 2
+		}
+		i++
 	}
-	return false
 }

@@ -1,0 +1,252 @@
+package enforcer
+
+import (
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/publicsuffix"
+
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer/rewriter"
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/policy"
+)
+
+// gate decides what one visitor's pages may load. It implements rewriter.Gate.
+type gate struct {
+	visit    *Visit
+	own      address // of the request
+	base     address // that addresses are relative to
+	site     string  // the registrable domain of the site, else its host
+	split    splitter
+	paths    bool // paths under the site's own name are declared
+	relative bool // a relative address may be held back
+}
+
+// gate returns what decides for the pages of this visit, nil when everything may
+// be loaded.
+func (v *Visit) gate() *gate {
+	p := v.enforcer.Policy
+	if !p.HoldsBack(&v.Standing.Grants) {
+		return nil
+	}
+	if v.decides.visit == nil {
+		g := &v.decides
+		g.visit = v
+		g.own = address{secure: v.HTTPS, host: v.Host, path: v.path}
+		if i := strings.LastIndexByte(v.Address, ':'); i >= 0 && !strings.HasSuffix(v.Address, "]") {
+			g.own.port = v.Address[i+1:]
+		}
+		if v.HTTPS && g.own.port == "443" || !v.HTTPS && g.own.port == "80" {
+			g.own.port = ""
+		}
+		g.base = g.own
+		g.paths = p.DeclaresPaths()
+		g.relative = g.paths
+	}
+	return &v.decides
+}
+
+// siteOf returns the registrable domain of host, or host when it has none.
+func siteOf(host string) string {
+	if domain, err := publicsuffix.EffectiveTLDPlusOne(host); err == nil && !isIP(host) {
+		return domain
+	}
+	return host
+}
+
+func isIP(host string) bool { return net.ParseIP(strings.Trim(host, "[]")) != nil }
+
+// Holds reports whether a load from an address is held back, and the service it
+// belongs to: empty when no consent is asked for it, or nobody declared it.
+func (g *gate) Holds(raw []byte) (service string, held bool) {
+	to, local := g.split.resolve(raw, &g.base, g.relative)
+	if local && !g.relative || to.host == "" {
+		return "", false
+	}
+	p, grants := g.visit.enforcer.Policy, &g.visit.Standing.Grants
+	if g.paths && to.host == g.own.host && to.port == g.own.port {
+		if !local {
+			to, _ = g.split.resolve(raw, &g.base, true)
+		}
+		if verdict, i := p.Host("", "", to.path, grants); verdict != policy.Undeclared {
+			return g.named(i, verdict)
+		}
+	}
+	port := to.port
+	switch {
+	case port != "":
+	case to.secure:
+		port = "443"
+	default:
+		port = "80"
+	}
+	if to.path == "" {
+		to, _ = g.split.resolve(raw, &g.base, true)
+	}
+	verdict, i := p.Host(to.host, port, to.path, grants)
+	if verdict != policy.Undeclared {
+		return g.named(i, verdict)
+	}
+	return "", !p.AllowUndeclaredHosts && !g.firstParty(to.host, port, to.path)
+}
+
+// named names the service that decides, unless it needs no consent and passes.
+func (g *gate) named(i int, verdict policy.Verdict) (string, bool) {
+	p := g.visit.enforcer.Policy
+	if verdict.Passes() && p.Exempt.Has(i) {
+		return "", false
+	}
+	return p.Services[i].ID, !verdict.Passes()
+}
+
+// firstParty reports whether an origin that no service declares is the site's.
+func (g *gate) firstParty(host, port, path string) bool {
+	if g.site == "" {
+		g.site = siteOf(g.own.host)
+	}
+	return host == g.own.host ||
+		strings.HasSuffix(host, g.site) && (len(host) == len(g.site) || host[len(host)-len(g.site)-1] == '.' && !isIP(g.site)) ||
+		g.visit.enforcer.Policy.OwnOrigin(host, port, path)
+}
+
+// Base takes note of a document's <base href>, the first of which counts.
+func (g *gate) Base(raw string) {
+	if g.base != g.own {
+		return
+	}
+	to, _ := g.split.resolve([]byte(raw), &g.own, true)
+	if to.host != "" {
+		g.base = to
+		g.relative = g.relative || to.host != g.own.host || to.port != g.own.port
+	}
+}
+
+// Marks reports whether there are scripts to tell by their text.
+func (g *gate) Marks() bool {
+	return g.visit.enforcer.Policy.Marks(&g.visit.Standing.Grants)
+}
+
+// HoldsScript reports whether an inline script is held back.
+func (g *gate) HoldsScript(text []byte) (string, bool) {
+	i := g.visit.enforcer.Policy.Inline(text, &g.visit.Standing.Grants)
+	if i < 0 {
+		return "", false
+	}
+	return g.visit.enforcer.Policy.Services[i].ID, true
+}
+
+// StandIn returns what stands where a frame is held back.
+func (g *gate) StandIn(page rewriter.Page, frame rewriter.Frame) []byte {
+	return g.visit.enforcer.StandIn(g.visit, page, frame)
+}
+
+// Admit returns a policy of the document's own that admits what is inserted.
+func (g *gate) Admit(policy string) string { return g.visit.admit(policy) }
+
+// held is the gate for the addresses in a header.
+func (g *gate) held(raw string) bool {
+	_, held := g.Holds([]byte(raw))
+	return held
+}
+
+// HoldsRequest reports whether one of paths, decoded, belongs to a tracker under
+// the site's own name that is not granted (R-7.10).
+func (v *Visit) HoldsRequest(paths ...string) bool {
+	p := v.enforcer.Policy
+	if !p.DeclaresPaths() {
+		return false
+	}
+	for _, path := range paths {
+		if verdict, _ := p.Host("", "", cleanPath(path), &v.Standing.Grants); verdict == policy.Refused {
+			return true
+		}
+	}
+	return false
+}
+
+// admit returns one of the site's own policies such that it admits what is
+// inserted into the page.
+func (v *Visit) admit(value string) string {
+	elements := v.enforcer.Elements
+	if elements.Form != "" {
+		if elements.Form = v.origin(); elements.Form != "" {
+			elements.Form += v.enforcer.Elements.Form
+		}
+	}
+	return admit(value, elements, v.StyleNonce, v.ScriptNonce)
+}
+
+// origin is that of the site as the visitor sees it, empty when the Host header
+// holds what no origin does.
+func (v *Visit) origin() string {
+	if v.Address == "" || strings.Trim(v.Address, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]") != "" {
+		return ""
+	}
+	if v.HTTPS {
+		return "https://" + v.Address
+	}
+	return "http://" + v.Address
+}
+
+// reported is how many of the pages are asked to report what their policy blocks,
+// so that visitors who refuse do not flood the site: one in this many.
+const reported = 64
+
+// gatePage has the policies of a page admit what is inserted into it, and adds
+// our own, which admits what is granted.
+func (v *Visit) gatePage(h http.Header, inserted bool) {
+	const enforced, watched = "Content-Security-Policy", "Content-Security-Policy-Report-Only"
+	if policies := h[enforced]; inserted && len(policies)+len(h[watched]) > 0 {
+		v.StyleNonce, v.ScriptNonce = nonces(policies)
+		for _, name := range []string{enforced, watched} {
+			h[name] = slices.Clone(h[name])
+			for i, value := range h[name] {
+				h[name][i] = v.admit(value)
+			}
+		}
+	}
+	own := v.contentPolicy()
+	if own == "" {
+		return
+	}
+	if v.enforcer.Report != "" && v.enforcer.pages.Add(1)%reported == 1 {
+		own += "; report-uri " + v.enforcer.Report + "; report-to cookie-consent"
+		h["Reporting-Endpoints"] = append(h["Reporting-Endpoints"], `cookie-consent="`+v.enforcer.Report+`"`)
+	}
+	h[enforced] = append(h[enforced], own)
+}
+
+// contentPolicy is the Content-Security-Policy of this visitor's pages, empty
+// where it could not tell what to keep out.
+func (v *Visit) contentPolicy() string {
+	e := v.enforcer
+	if e.Policy.AllowUndeclaredHosts {
+		return ""
+	}
+	key := policyKey{grants: v.Standing.Grants}
+	if v.origin() != "" {
+		key.site = siteOf(v.Host)
+		key.below = key.site != v.Host || strings.Contains(v.Host, ".") && !isIP(v.Host)
+	}
+	return e.policies.get(key, func() string {
+		own := slices.Clone(e.Policy.FirstParty)
+		switch {
+		case key.below:
+			own = append(own, "*."+key.site)
+		case key.site != "":
+			own = append(own, key.site)
+		}
+		return contentPolicy(e.Policy, &key.grants, own)
+	})
+}
+
+// policyKey is what our own Content-Security-Policy depends on.
+type policyKey struct {
+	grants policy.Set
+	site   string // its registrable domain, else its host
+	below  bool   // all below it is the site's own
+}
+
+// Interface guard
+var _ rewriter.Gate = (*gate)(nil)
