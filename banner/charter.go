@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer"
@@ -52,6 +53,7 @@ type row struct {
 	Provider, PolicyURL, Country  string
 	Service, Place, Cookie, SetBy string
 	Purpose, Lifetime, Consent    string
+	Hosts                         string // of a service without declared cookies
 }
 
 // Retention says how long exempt measurements are kept.
@@ -120,6 +122,12 @@ func (c *charterView) kinds() []kind {
 			k := &kinds[kindOf(s, cookie)]
 			k.Rows = append(k.Rows, c.row(s, cookie))
 		}
+		if len(s.Cookies) == 0 && len(s.Hosts) > 0 {
+			k := &kinds[kindOf(s, loaded(s))]
+			r := c.row(s, &policy.Cookie{})
+			r.Cookie, r.Lifetime, r.Hosts = "", "", strings.Join(s.Hosts, ", ")
+			k.Rows = append(k.Rows, r)
+		}
 	}
 	if !ownListed {
 		own := policy.Cookie{Name: c.Policy.Preference.Name}
@@ -128,6 +136,13 @@ func (c *charterView) kinds() []kind {
 		kinds[0].Rows = append(kinds[0].Rows, r)
 	}
 	return kinds
+}
+
+// loaded stands for the cookies that a service without declared ones may set:
+// those of its first host, unless that is a path of the site.
+func loaded(s *policy.Service) *policy.Cookie {
+	host, _, _ := strings.Cut(s.Hosts[0], "/")
+	return &policy.Cookie{ThirdParty: host}
 }
 
 // kindOf derives the kind: by purpose, then by who sets the cookie.

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"golang.org/x/net/html"
+
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/policy"
 )
 
 func charter(t *testing.T, s *site, query string, cookies []*http.Cookie) *html.Node {
@@ -56,6 +58,29 @@ func TestCharter(t *testing.T) {
 	}
 	if back := all(root, "element", "a", "href", "/page"); len(back) != 1 {
 		t.Error("no way back")
+	}
+}
+
+func TestServicesWithoutCookiesAreListed(t *testing.T) {
+	d := declaration()
+	d.Services = append(d.Services,
+		policy.Service{ID: "video", Category: "media", Hosts: []string{"*.video.example", "img.example"}},
+		policy.Service{ID: "tags", Category: "marketing", Hosts: []string{"/gtm/*"}},
+	)
+	d.Categories = append(d.Categories, policy.Category{ID: "media"})
+	s := newSite(t, testConfig(t, d))
+	for _, row := range []struct{ kind, want string }{
+		{"Cookies tiers", "video | video | aucun déclaré ; contenu chargé depuis *.video.example, img.example"},
+		{"Cookies internes", "tags | tags | aucun déclaré ; contenu chargé depuis /gtm/*"},
+	} {
+		table := all(charter(t, s, "", nil), "element", "div", "aria-label", row.kind)
+		var said []string
+		for _, td := range all(table[0], "element", "td") {
+			said = append(said, text(td))
+		}
+		if !strings.Contains(strings.Join(said, " | "), row.want) {
+			t.Errorf("%s: %s, want %s", row.kind, strings.Join(said, " | "), row.want)
+		}
 	}
 }
 
