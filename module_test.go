@@ -83,6 +83,7 @@ func TestMistakesInJSONNameTheirPath(t *testing.T) {
 		{"word", handler(`"mode": "x", "services": [` + login + `]`), `mode: "x" is not enforce or observe`},
 		{"nothing declared", handler(`"site": "A"`), "services: nothing is declared"},
 		{"a setting of a later version", handler(`"charter": ["charte.csv"]`), "charter: charter files are not part of this version yet"},
+		{"more hosts than a policy can name", handler(`"services": [{"id": "a", "category": "media", "hosts": [` + manyHosts(200) + `]}]`), "services: with every service granted, the hosts make a Content-Security-Policy of"},
 		{"unknown field", handler(`"service": []`), `unknown field "service"`},
 		{"the matcher with no id", `{"match": [{"cookie_consent": []}], "handle": [` + page + `]}`, "cookie_consent: no category or service is named"},
 	} {
@@ -91,6 +92,40 @@ func TestMistakesInJSONNameTheirPath(t *testing.T) {
 				t.Errorf("error = %v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+// manyHosts is a JSON list, without its brackets.
+func manyHosts(n int) string {
+	hosts := make([]string, n)
+	for i := range hosts {
+		hosts[i] = fmt.Sprintf(`"host-%d.example"`, i)
+	}
+	return strings.Join(hosts, ", ")
+}
+
+func TestManyHostsNeedNoPolicyWhereUndeclaredOnesPass(t *testing.T) {
+	handler := `{"handler": "cookie_consent", "undeclared_hosts": "allow", "services": [{"id": "a", "category": "media", "hosts": [` + manyHosts(200) + `]}]}`
+	if err := newSite(t).validate(t, handle(handler)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTrackersUnderTheSitesNameAreHeldBack(t *testing.T) {
+	s := newSite(t)
+	s.load(t, handle(`{"handler": "cookie_consent", "services": [{"id": "tags", "category": "marketing", "hosts": ["/gtm/*"]}]}`,
+		`{"handler": "rewrite", "uri": "/gtm{http.request.uri}"}`, page))
+	for _, path := range []string{"/gtm/x.js", "//gtm/x.js", "/%67tm/x.js", "/a/../gtm/x.js"} {
+		if got := s.get(t, path, ""); got.StatusCode != http.StatusForbidden || got.Header.Get("Cache-Control") != "no-store" || strings.Contains(got.body, "<p>") {
+			t.Errorf("%s: status %d, %s", path, got.StatusCode, got.body)
+		}
+	}
+	choice := s.choose(t, "accept_all")
+	if got := s.get(t, "/gtm/x.js", choice.preference); got.StatusCode != http.StatusOK || !strings.Contains(got.body, "<p>") {
+		t.Errorf("granted: status %d, %s", got.StatusCode, got.body)
+	}
+	if got := s.get(t, "/x", ""); got.StatusCode != http.StatusOK {
+		t.Errorf("what is rewritten behind the handler is the site's affair: status %d", got.StatusCode)
 	}
 }
 

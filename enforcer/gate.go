@@ -21,6 +21,7 @@ type gate struct {
 	split    splitter
 	paths    bool // paths under the site's own name are declared
 	relative bool // a relative address may be held back
+	based    bool // the document has told its base
 }
 
 // gate returns what decides for the pages of this visit, nil when everything may
@@ -112,9 +113,10 @@ func (g *gate) firstParty(host, port, path string) bool {
 
 // Base takes note of a document's <base href>, the first of which counts.
 func (g *gate) Base(raw string) {
-	if g.base != g.own {
+	if g.based {
 		return
 	}
+	g.based = true
 	to, _ := g.split.resolve([]byte(raw), &g.own, true)
 	if to.host != "" {
 		g.base = to
