@@ -108,7 +108,7 @@ func (h *Handler) compile(site *config.Site) error {
 		Policy: declared, GlobalPrivacyControl: seen.GPC, Keys: h.app.keys, Now: time.Now,
 		Insertion: shown.Insert, Head: shown.Head, StandIn: shown.StandIn, ComesBackTo: h.pages.ComesBackTo,
 		Elements: enforcer.Elements{Styles: shown.StyleHashes(), Scripts: shown.ScriptHashes(), Form: site.Path + "/choice"},
-		Report:   site.Path + "/report",
+		Report:   site.Path + "/report", Version: shown.Version(),
 	}
 	return nil
 }
@@ -140,6 +140,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if visit.HoldsRequest(path, r.URL.Path) {
 		return h.holdRequest(w, visit)
 	}
+	defer visit.Release()
 	return visit.Finish(next.ServeHTTP(visit.Writer(w), r))
 }
 

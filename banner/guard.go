@@ -85,3 +85,15 @@ func hostsBy(p *policy.Policy, grants *policy.Set) (granted, refused []string) {
 	}
 	return granted, refused
 }
+
+// Version changes whenever what is inserted does, or the declaration.
+func (b *Banner) Version() string {
+	h := sha256.New()
+	h.Write([]byte(b.config.Policy.Revision + guard))
+	for _, lang := range b.config.Languages {
+		for _, m := range []markup{b.asking[lang], b.answered[lang]} {
+			h.Write([]byte(strings.Join(m.pieces, "\x00")))
+		}
+	}
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:9])
+}

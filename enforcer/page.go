@@ -6,6 +6,7 @@ import (
 	"net/textproto"
 	"strings"
 
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer/coding"
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer/rewriter"
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/policy"
 )
@@ -37,11 +38,7 @@ func (v *Visit) expectPage(r *http.Request) {
 	v.coding[0] = "identity"
 	h["Accept-Encoding"] = v.coding[:]
 	v.shown = navigates || frames || strings.Contains(accept, "text/html")
-	if v.shown {
-		// the site's validators know nothing of the choice
-		delete(h, "If-None-Match")
-		delete(h, "If-Modified-Since")
-	}
+	defer v.cutValidators(h)
 	switch {
 	case frames:
 	case r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodPost:
@@ -59,7 +56,7 @@ func (v *Visit) rewrites(status int, h http.Header) bool {
 	if !v.html || status == http.StatusPartialContent || !bodyAllowed(status) || !v.page && v.gate() == nil {
 		return false
 	}
-	if coding := h.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+	if _, known := coding.Parse(h["Content-Encoding"]); !known {
 		return false
 	}
 	return !attached(h) && kindOf(h).html
@@ -85,10 +82,17 @@ func (v *Visit) rewriting(h http.Header) rewriter.Config {
 	if v.enforcer.Head != nil && c.Gate != nil && !kind.xml {
 		c.Head = func(page rewriter.Page) []byte { return v.enforcer.Head(v, page) }
 	}
-	if v.enforcer.ComesBackTo != nil && strings.Contains(v.referer, "//"+v.Address+"/") {
-		c.Anchor = v.enforcer.ComesBackTo(v.referer)
-	}
+	c.Anchor = v.anchor()
 	return c
+}
+
+// anchor is the id of the frame that the visitor has just allowed, if the page
+// is asked for after that.
+func (v *Visit) anchor() string {
+	if v.enforcer.ComesBackTo == nil || !v.page || !strings.Contains(v.referer, "//"+v.Address+"/") {
+		return ""
+	}
+	return v.enforcer.ComesBackTo(v.referer)
 }
 
 func bodyAllowed(status int) bool {
@@ -151,14 +155,19 @@ func (v *Visit) describeGated(status int, h http.Header, rewritten bool) {
 	}
 }
 
-// describeRewritten fits the header of a page to its insertion: no validator,
-// digest or length of the site's own bytes, and no shared copy.
-func (v *Visit) describeRewritten(h http.Header) {
-	for _, name := range []string{
-		"Accept-Ranges", "Etag", "Last-Modified", "Content-Md5", "Digest", "Content-Digest", "Repr-Digest",
-	} {
+// signed are fields that say what bytes a body has, or how to get some of them.
+var signed = []string{
+	"Accept-Ranges", "Content-Md5", "Digest", "Content-Digest", "Repr-Digest", "Unencoded-Digest",
+	"Signature", "Signature-Input", "Use-As-Dictionary",
+}
+
+// describeRewritten fits the header of a page to its insertion: a validator of
+// its own, no digest of the site's bytes, and no shared copy.
+func (v *Visit) describeRewritten(status int, h http.Header) {
+	for _, name := range signed {
 		delete(h, name)
 	}
+	v.markValidators(status, h)
 	if v.page && v.asked() {
 		keepPrivate(h, "no-store") // else the back/forward cache shows an answered banner
 	} else {

@@ -48,6 +48,8 @@ type Enforcer struct {
 	// ComesBackTo returns the fragment under which a visitor comes back from the
 	// page at an address, the request's Referer, where they allowed a service.
 	ComesBackTo func(referer string) string
+	// Version changes whenever what is inserted does, or the policy.
+	Version string
 	// Now is the clock.
 	Now func() time.Time
 
@@ -80,6 +82,7 @@ type Visit struct {
 	runs     bool   // the answer may be something else that loads: SVG, XML, a worker
 	head     bool
 	referer  string
+	matched  string // the entity tag of this state that the browser has
 	decides  gate
 
 	dropped  []noted
@@ -126,7 +129,7 @@ func (v *Visit) Again() *Visit {
 	return &Visit{
 		enforcer: v.enforcer, Standing: v.Standing, Host: v.Host, Address: v.Address, HTTPS: v.HTTPS, URI: v.URI, Language: v.Language,
 		gpc:  v.gpc,
-		path: v.path, html: v.html, page: v.page, shown: v.shown, whole: v.whole, runs: v.runs, head: v.head, referer: v.referer,
+		path: v.path, html: v.html, page: v.page, shown: v.shown, whole: v.whole, runs: v.runs, head: v.head, referer: v.referer, matched: v.matched,
 		dropped: v.dropped, measured: v.measured,
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer/coding"
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer/rewriter"
 )
 
@@ -28,6 +29,11 @@ type responseWriter struct {
 	length    int
 	output    []byte
 
+	// A coded page is decoded. Its header waits until something comes out of it.
+	decoder *coding.Decoder
+	trying  int    // its status
+	tried   []byte // what went in
+
 	cookies []string // the Set-Cookie lines as they were sent
 	buffer  [4]string
 }
@@ -42,12 +48,25 @@ func (v *Visit) Writer(w http.ResponseWriter) http.ResponseWriter {
 	return &v.writer
 }
 
+// Release frees what an answer holds that a panic has cut off. It does nothing
+// after Finish.
+func (v *Visit) Release() {
+	if v.writer.decoder != nil {
+		v.writer.decoder.Abort()
+	}
+}
+
 // Finish ends the answer. err is what the next handler returned.
 func (v *Visit) Finish(err error) error {
 	w := &v.writer
 	if w.pending != 0 {
 		if sendErr := w.sendSniffed(); err == nil {
 			err = sendErr
+		}
+	}
+	if w.decoder != nil {
+		if endErr := w.endDecoding(err == nil); err == nil {
+			err = endErr
 		}
 	}
 	if w.measuring != 0 {
@@ -109,7 +128,7 @@ func (w *responseWriter) WriteHeader(status int) {
 		w.ResponseWriter.WriteHeader(status)
 	case w.sent:
 		w.ResponseWriter.WriteHeader(status)
-	case w.pending+w.measuring != 0: // superfluous
+	case w.waits(): // superfluous
 	default:
 		w.visit.enforceHeader(w.Header(), true)
 		w.noteCookies()
@@ -128,25 +147,99 @@ func (w *responseWriter) untyped() bool {
 	return !typed && h["Content-Encoding"] == nil && h["Transfer-Encoding"] == nil
 }
 
+// send sends the header, unless that waits for what becomes of the body.
 func (w *responseWriter) send(status int) {
 	w.pending = 0
 	h := w.Header()
 	rewritten := w.visit.rewrites(status, h)
-	w.visit.describeGated(status, h, rewritten)
-	if rewritten {
-		w.visit.describeRewritten(h)
+	if codings, _ := coding.Parse(h["Content-Encoding"]); rewritten && len(codings) > 0 && !w.visit.head {
+		w.decoder, w.trying = coding.New((*decodedBody)(w), codings), status
+		return
+	}
+	w.sendAs(status, rewritten)
+}
+
+// sendAs describes a body that is rewritten, or one that passes, and sends the
+// header.
+func (w *responseWriter) sendAs(status int, rewritten bool) {
+	h, v := w.Header(), w.visit
+	v.describeGated(status, h, rewritten)
+	switch {
+	case rewritten:
+		v.describeRewritten(status, h)
+		coded := w.decoder != nil || len(h["Content-Encoding"]) > 0
 		length, err := strconv.Atoi(h.Get("Content-Length"))
 		delete(h, "Content-Length")
-		if !w.visit.head {
-			config := w.visit.rewriting(h)
-			w.rewriter = rewriter.New((*rewrittenBody)(w), config)
-			if err == nil && length > 0 && config.Gate == nil {
-				w.measuring, w.length = status, length
-				return
-			}
+		delete(h, "Content-Encoding")
+		if v.head {
+			break
 		}
+		config := v.rewriting(h)
+		w.rewriter = rewriter.New((*rewrittenBody)(w), config)
+		if err == nil && length > 0 && config.Gate == nil && !coded {
+			w.measuring, w.length = status, length
+			return
+		}
+	case status == http.StatusNotModified && v.matched != "":
+		v.gatePage(h, v.page)
+		v.describeRewritten(status, h)
 	}
 	w.sendHeader(status)
+}
+
+// maxTried is how much of a coded body is kept until something comes out of it.
+const maxTried = 1 << 20
+
+// decodedBody takes what the decoder writes.
+type decodedBody responseWriter
+
+func (b *decodedBody) Write(p []byte) (int, error) {
+	w := (*responseWriter)(b)
+	if status := w.trying; status != 0 {
+		w.trying, w.tried = 0, nil
+		w.keepCookies()
+		w.sendAs(status, true)
+	}
+	return w.writeDecoded(p)
+}
+
+// decode writes to the decoder. A body that nothing comes out of passes as it is.
+func (w *responseWriter) decode(p []byte) (int, error) {
+	if w.trying != 0 {
+		w.tried = append(w.tried, p...)
+	}
+	n, err := w.decoder.Write(p)
+	if w.trying != 0 && (err != nil || len(w.tried) > maxTried) {
+		return len(p), w.passCoded()
+	}
+	return n, err
+}
+
+// passCoded sends a coded body as it came.
+func (w *responseWriter) passCoded() error {
+	status, tried := w.trying, w.tried
+	w.trying, w.tried = 0, nil
+	w.decoder.Abort()
+	w.decoder = nil
+	w.keepCookies()
+	w.sendAs(status, false)
+	if len(tried) == 0 {
+		return nil
+	}
+	_, err := w.ResponseWriter.Write(tried)
+	return err
+}
+
+// endDecoding ends a coded body.
+func (w *responseWriter) endDecoding(whole bool) (err error) {
+	if whole {
+		err = w.decoder.Close()
+	}
+	if w.trying != 0 {
+		return w.passCoded()
+	}
+	w.decoder.Abort()
+	return err
 }
 
 func (w *responseWriter) sendHeader(status int) {
@@ -187,7 +280,7 @@ func (v *Visit) insertion(page rewriter.Page) []byte { return v.enforcer.Inserti
 
 func (w *responseWriter) Write(p []byte) (int, error) {
 	if !w.sent {
-		if w.pending+w.measuring == 0 {
+		if !w.waits() {
 			w.WriteHeader(http.StatusOK)
 		}
 		if w.pending != 0 {
@@ -216,8 +309,18 @@ func (w *responseWriter) sendSniffed() error {
 	return err
 }
 
+// waits reports whether a final header is there, and has not left.
+func (w *responseWriter) waits() bool { return w.pending+w.measuring+w.trying != 0 }
+
 // write writes behind the header.
 func (w *responseWriter) write(p []byte) (int, error) {
+	if w.decoder != nil {
+		return w.decode(p)
+	}
+	return w.writeDecoded(p)
+}
+
+func (w *responseWriter) writeDecoded(p []byte) (int, error) {
 	if w.measuring != 0 {
 		n, err := w.rewriter.Write(p)
 		if sendErr := w.sendMeasured(n); err == nil {
@@ -235,7 +338,7 @@ func (w *responseWriter) write(p []byte) (int, error) {
 
 // ReadFrom keeps the fast path of the writer below for bodies that pass.
 func (w *responseWriter) ReadFrom(r io.Reader) (int64, error) {
-	if w.sent && w.rewriter == nil {
+	if w.sent && w.rewriter == nil && w.decoder == nil {
 		w.keepCookies()
 		defer w.noteCookies()
 		return io.Copy(w.ResponseWriter, r)
@@ -246,10 +349,10 @@ func (w *responseWriter) ReadFrom(r io.Reader) (int64, error) {
 // FlushError sends the header, if it has not left, and what was written. The
 // header of what may be a page goes on waiting for its first bytes.
 func (w *responseWriter) FlushError() error {
-	if !w.sent && w.pending+w.measuring == 0 {
+	if !w.sent && !w.waits() {
 		w.WriteHeader(http.StatusOK)
 	}
-	if w.measuring != 0 {
+	if w.measuring+w.trying != 0 {
 		return nil // a page: its first bytes are under way
 	}
 	if w.pending != 0 {
