@@ -17,7 +17,8 @@ type gate struct {
 	visit    *Visit
 	own      address // of the request
 	base     address // that addresses are relative to
-	site     string  // the registrable domain of the site, else its host
+	site     string  // the registrable domain of the site, once asked for
+	sited    bool
 	split    splitter
 	paths    bool // paths under the site's own name are declared
 	relative bool // a relative address may be held back
@@ -48,12 +49,13 @@ func (v *Visit) gate() *gate {
 	return &v.decides
 }
 
-// siteOf returns the registrable domain of host, or host when it has none.
+// siteOf returns the registrable domain of host, empty when it has none.
 func siteOf(host string) string {
-	if domain, err := publicsuffix.EffectiveTLDPlusOne(host); err == nil && !isIP(host) {
-		return domain
+	if isIP(host) {
+		return ""
 	}
-	return host
+	domain, _ := publicsuffix.EffectiveTLDPlusOne(host)
+	return domain
 }
 
 func isIP(host string) bool { return net.ParseIP(strings.Trim(host, "[]")) != nil }
@@ -103,11 +105,11 @@ func (g *gate) named(i int, verdict policy.Verdict) (string, bool) {
 
 // firstParty reports whether an origin that no service declares is the site's.
 func (g *gate) firstParty(host, port, path string) bool {
-	if g.site == "" {
-		g.site = siteOf(g.own.host)
+	if !g.sited {
+		g.site, g.sited = siteOf(g.own.host), true
 	}
 	return host == g.own.host ||
-		strings.HasSuffix(host, g.site) && (len(host) == len(g.site) || host[len(host)-len(g.site)-1] == '.' && !isIP(g.site)) ||
+		g.site != "" && strings.HasSuffix(host, g.site) && (len(host) == len(g.site) || host[len(host)-len(g.site)-1] == '.') ||
 		g.visit.enforcer.Policy.OwnOrigin(host, port, path)
 }
 
@@ -228,16 +230,18 @@ func (v *Visit) contentPolicy() string {
 	}
 	key := policyKey{grants: v.Standing.Grants}
 	if v.origin() != "" {
-		key.site = siteOf(v.Host)
-		key.below = key.site != v.Host || strings.Contains(v.Host, ".") && !isIP(v.Host)
+		key.site, key.host = siteOf(v.Host), v.Host
+	}
+	if key.site != "" {
+		key.host = ""
 	}
 	return e.policies.get(key, func() string {
 		own := slices.Clone(e.Policy.FirstParty)
 		switch {
-		case key.below:
-			own = append(own, "*."+key.site)
 		case key.site != "":
-			own = append(own, key.site)
+			own = append(own, "*."+key.site)
+		case key.host != "":
+			own = append(own, key.host)
 		}
 		return contentPolicy(e.Policy, &key.grants, own)
 	})
@@ -246,8 +250,8 @@ func (v *Visit) contentPolicy() string {
 // policyKey is what our own Content-Security-Policy depends on.
 type policyKey struct {
 	grants policy.Set
-	site   string // its registrable domain, else its host
-	below  bool   // all below it is the site's own
+	site   string // its registrable domain
+	host   string // where there is none
 }
 
 // Interface guard

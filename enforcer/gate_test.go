@@ -124,6 +124,29 @@ func TestWhatAPageMayLoad(t *testing.T) {
 	}
 }
 
+func TestWithoutRegistrableDomainOnlyTheHostIsFirstParty(t *testing.T) {
+	e := newEnforcer(t, loads())
+	for _, row := range []struct {
+		host, address string
+		held          bool
+	}{
+		{"localhost", "//localhost:81/", false}, {"localhost", "//other.localhost/", true},
+		{"127.0.0.1", "//127.0.0.1:81/", false}, {"127.0.0.1", "//127.0.0.2/", true},
+		{"co.uk", "//example.co.uk/", true}, {"a.localhost", "//b.a.localhost/", false}, {"a.localhost", "//b.localhost/", true},
+		{"me.github.io", "//you.github.io/", true}, {"[::1]:80", "//[::1]/", false}, {"[::1]", "//[::2]/", true},
+	} {
+		r := visitor(t, e, nil)
+		r.Host = row.host
+		v := begin(e, r)
+		if _, held := v.gate().Holds([]byte(row.address)); held != row.held {
+			t.Errorf("on %s, %s: held %t, want %t", row.host, row.address, held, row.held)
+		}
+		if policy := v.contentPolicy(); row.host == "localhost" && (strings.Contains(policy, "*.localhost") || !strings.Contains(policy, " localhost:*")) {
+			t.Errorf("policy on localhost: %s", policy)
+		}
+	}
+}
+
 func TestTrackersUnderTheSitesName(t *testing.T) {
 	e := newEnforcer(t, loads())
 	for _, row := range []struct {
