@@ -24,7 +24,7 @@ type css struct {
 }
 
 // maxWord is how far back a function's name is looked for.
-const maxWord = 64
+const maxWord = 128
 
 // cssStop marks the bytes that matter in a style sheet.
 var cssStop = func() (stop [256]bool) {
@@ -112,13 +112,21 @@ func (s *css) read(data []byte, i int, final bool, hold func(at int, address []b
 	return s.before(data, safe, len(data))
 }
 
-// before returns where the word that ends at i begins.
+// before returns where the word that ends at i begins, or may begin when there
+// are escapes.
 func (s *css) before(data []byte, safe, i int) int {
-	start := i
-	for start > safe && i-start < maxWord && (cssWordByte(data[start-1]) || isSpace(data[start-1]) && start-1 > safe && isHex(data[start-2])) {
+	return i - len(cssTail(data[safe:i]))
+}
+
+// cssTail returns the end of data that a name can be in which ends there.
+func cssTail(data []byte) []byte {
+	from := max(0, len(data)-maxWord)
+	hasEscape := bytes.IndexByte(data[from:], '\\') >= 0
+	start := len(data)
+	for start > from && (cssWordByte(data[start-1]) || hasEscape && isSpace(data[start-1])) {
 		start--
 	}
-	return start
+	return data[start:]
 }
 
 // skip goes to the end of a comment, or of a string or address that passes.
@@ -131,10 +139,11 @@ func (s *css) skip(data []byte, i int, final bool) (int, bool) {
 	for ; i < len(data); i++ {
 		switch c := data[i]; {
 		case c == '\\':
-			if i+1 == len(data) && !final {
+			n := escaped(data[i:])
+			if n == 0 && !final {
 				return i, false
 			}
-			i++
+			i += max(n, 1) - 1
 		case c == s.pass || s.pass != ')' && (c == '\n' || c == '\r' || c == '\f'):
 			s.pass = 0
 			return i + 1, true
@@ -147,11 +156,12 @@ func (s *css) skip(data []byte, i int, final bool) (int, bool) {
 func (s *css) str(data []byte, i int, final bool, hold func(at int, address []byte)) int {
 	address := s.imports || s.byString > 0
 	s.imports = false
-	end := stringEnd(data, i+1, data[i])
+	window, full := within(data, i)
+	end := stringEnd(window, i+1, data[i])
 	switch {
-	case !address || s.names || isData(data[i+1:]) || end < 0 && len(data)-i > maxTag:
-		if address && !s.names && end < 0 && !isData(data[i+1:]) {
-			hold(i+1, nil)
+	case !address || s.names || isData(data[i+1:]) || end < 0 && full:
+		if address && !s.names && !isData(data[i+1:]) {
+			hold(i+1, nil) // it is too long to be known
 		}
 		s.pass = data[i]
 		return i + 1
@@ -170,7 +180,7 @@ func stringEnd(data []byte, i int, quote byte) int {
 	for ; i < len(data); i++ {
 		switch c := data[i]; {
 		case c == '\\':
-			i++
+			i += max(escaped(data[i:]), 1) - 1
 		case c == quote || c == '\n' || c == '\r' || c == '\f':
 			return i
 		}
@@ -178,11 +188,28 @@ func stringEnd(data []byte, i int, quote byte) int {
 	return -1
 }
 
+// escaped returns how much the backslash at the beginning of data takes the
+// meaning from: itself and a byte, or a line break of two; 0 if more is needed.
+func escaped(data []byte) int {
+	switch {
+	case len(data) == 1, len(data) == 2 && data[1] == '\r':
+		return 0
+	case data[1] == '\r' && data[2] == '\n':
+		return 3
+	}
+	return 2
+}
+
 // url reads url( with its parenthesis at i, and returns its end, or -1 for more.
 func (s *css) url(data []byte, i int, final bool, hold func(at int, address []byte)) int {
 	start := i + 1
 	for start < len(data) && isSpace(data[start]) {
 		start++
+	}
+	if start-i > maxTag { // an address that begins so late is none
+		hold(i+1, nil)
+		s.imports, s.pass = false, ')'
+		return i + 1
 	}
 	if start == len(data) && !final {
 		return -1
@@ -197,22 +224,23 @@ func (s *css) url(data []byte, i int, final bool, hold func(at int, address []by
 		}
 		return end
 	}
+	window, full := within(data, start)
 	end := -1
-	for k := start; k < len(data) && end < 0; k++ {
+	for k := start; k < len(window) && end < 0; k++ {
 		switch data[k] {
 		case '\\':
-			k++
+			k++ // a line break is no escape, and loads nothing
 		case ')':
 			end = k
 		}
 	}
-	if end < 0 && !final && !isData(data[start:]) && len(data)-start <= maxTag {
+	if end < 0 && !final && !isData(data[start:]) && !full {
 		return -1
 	}
 	s.imports = false
 	switch {
 	case s.names || isData(data[start:]):
-	case end < 0 && !final:
+	case end < 0 && full:
 		hold(start, nil)
 	case end < 0:
 		hold(start, cssDecode(data[start:]))
@@ -245,30 +273,54 @@ func cssWordByte(c byte) bool {
 
 // cssName returns the name that begins at i, with its escapes decoded, and its end.
 func cssName(data []byte, i int) ([]byte, int) {
-	start := i
-	for i < len(data) && i-start < maxWord && (cssWordByte(data[i]) || isSpace(data[i]) && bytes.IndexByte(data[start:i], '\\') >= 0 && isHex(data[i-1])) {
-		i++
-	}
-	return cssDecode(data[start:i]), i
+	end := cssNameEnd(data[:min(len(data), i+maxWord)], i)
+	return cssDecode(data[i:end]), end
 }
 
 // cssWord returns the name at the end of data, with its escapes decoded.
 func cssWord(data []byte) []byte {
-	start := len(data)
-	for start > 0 && len(data)-start < maxWord && cssWordByte(data[start-1]) {
-		start--
+	tail := cssTail(data)
+	if bytes.IndexByte(tail, '\\') < 0 {
+		return tail[bytes.LastIndexAny(tail, " \t\n\f\r")+1:]
 	}
-	from := max(0, len(data)-maxWord)
-	if bytes.IndexByte(data[from:], '\\') < 0 {
-		return data[start:]
+	for i := 0; i < len(tail); {
+		if isSpace(tail[i]) {
+			i++
+			continue
+		}
+		end := cssNameEnd(tail, i)
+		if end == len(tail) {
+			return cssDecode(tail[i:])
+		}
+		i = max(end, i+1)
 	}
-	for start > from && (cssWordByte(data[start-1]) || isSpace(data[start-1]) && start-1 > from && isHex(data[start-2])) {
-		start--
+	return nil
+}
+
+// cssNameEnd returns where the name that begins at i ends.
+func cssNameEnd(data []byte, i int) int {
+	for i < len(data) && cssWordByte(data[i]) {
+		if data[i] != '\\' {
+			i++
+			continue
+		}
+		if i+1 < len(data) && (data[i+1] == '\n' || data[i+1] == '\r' || data[i+1] == '\f') {
+			return i // a line break is no escape
+		}
+		n := 0
+		for i++; n < 6 && i < len(data) && isHex(data[i]); n++ {
+			i++
+		}
+		switch {
+		case n == 0:
+			i++
+		case i+1 < len(data) && data[i] == '\r' && data[i+1] == '\n':
+			i += 2
+		case i < len(data) && isSpace(data[i]):
+			i++
+		}
 	}
-	if escape := bytes.IndexByte(data[start:], '\\'); escape >= 0 {
-		return bytes.TrimLeft(cssDecode(data[start:]), " \t\n\f\r")
-	}
-	return data[start:]
+	return min(i, len(data))
 }
 
 // cssDecode resolves the escapes of CSS (CSS Syntax 3, section 4.3.7).
@@ -292,9 +344,13 @@ func cssDecode(text []byte) []byte {
 			code, _ := strconv.ParseUint(string(text[i:i+n]), 16, 32)
 			out = utf8.AppendRune(out, rune(code))
 			i += n - 1
-			if i+1 < len(text) && isSpace(text[i+1]) {
+			if bytes.HasPrefix(text[i+1:], []byte("\r\n")) {
+				i += 2
+			} else if i+1 < len(text) && isSpace(text[i+1]) {
 				i++
 			}
+		case text[i] == '\r' && i+1 < len(text) && text[i+1] == '\n':
+			i++
 		case text[i] == '\n' || text[i] == '\r' || text[i] == '\f': // a line goes on
 		default:
 			out = append(out, text[i])

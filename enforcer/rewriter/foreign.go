@@ -192,13 +192,17 @@ func (r *Rewriter) holdForeignSheet(data []byte, p int, c content) {
 		n := 0
 		switch {
 		case bytes.HasPrefix(rest, xmlSections[0][0]):
-			n = bytes.Index(rest, xmlSections[0][1])
+			if n = bytes.Index(rest, xmlSections[0][1]); n < 0 {
+				n = len(rest)
+			}
 			for k := len("<![CDATA["); k < n; k++ {
 				sheet, offsets = append(sheet, rest[k]), append(offsets, int32(i+k))
 			}
-			n += len("]]>")
+			n = min(n+len("]]>"), len(rest))
 		case bytes.HasPrefix(rest, xmlSections[1][0]):
-			n = bytes.Index(rest, xmlSections[1][1]) + len("-->")
+			if n = bytes.Index(rest, xmlSections[1][1]) + len("-->"); n < len("-->") {
+				n = len(rest)
+			}
 		case rest[0] == '<':
 			n = bytes.IndexByte(rest, '>') + 1
 			if n == 0 {

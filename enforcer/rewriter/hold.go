@@ -608,7 +608,7 @@ func (r *Rewriter) holdScript(data []byte, p int, c content) {
 		return
 	}
 	address := r.first(aSrc)
-	if address == nil && (r.isForeign() || r.config.XML) {
+	if address == nil { // in SVG, which an end tag may or may not have left
 		if address = r.first(aHref); address == nil {
 			address = r.first(aXlinkHref)
 		}

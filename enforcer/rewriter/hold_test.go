@@ -2,6 +2,7 @@ package rewriter
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"regexp"
 	"strings"
@@ -22,7 +23,7 @@ func (g *testGate) Holds(address []byte) (string, bool) {
 		text = g.base + text
 	}
 	switch {
-	case strings.HasPrefix(text, "data:"):
+	case strings.HasPrefix(text, "data:"), strings.HasPrefix(text, "about:"):
 	case strings.Contains(text, "//ads"):
 		return "ads", true
 	case strings.Contains(text, "//undeclared"):
@@ -33,8 +34,12 @@ func (g *testGate) Holds(address []byte) (string, bool) {
 	return "", false
 }
 
-func (g *testGate) Base(address string) { g.base = address }
-func (g *testGate) Marks() bool         { return g.marks }
+func (g *testGate) Base(address string) {
+	if g.base == "" {
+		g.base = address
+	}
+}
+func (g *testGate) Marks() bool { return g.marks }
 
 func (g *testGate) HoldsScript(text []byte) (string, bool) {
 	return "ads", bytes.Contains(text, []byte("_paq.push"))
@@ -191,19 +196,33 @@ func TestHoldingBack(t *testing.T) {
 
 // strip takes the marks out again.
 func strip(document string) string {
-	document = strings.ReplaceAll(document, ` type="text/plain" data-cookie-consent-service`, ` data-cookie-consent-service`)
 	for _, expression := range stripped {
-		document = expression.ReplaceAllString(document, "")
+		document = expression.ReplaceAllString(document, cutBefore(expression))
 	}
 	return document
 }
 
-var stripped = []*regexp.Regexp{
-	regexp.MustCompile(` (srcdoc|data|src)="(&lt;p title[^"]*|/embed[^"]*)"`),
-	regexp.MustCompile(` data-cookie-consent-service="[a-z]*"`),
-	regexp.MustCompile(`data-cookie-consent-service="[a-z]*" `),
-	regexp.MustCompile(`(&#32;| )data-cookie-consent-service(&#61;|=)&#34;[a-z]*&#34;`),
-	regexp.MustCompile(regexp.QuoteMeta(Invalid) + `[a-z]*;`),
-	regexp.MustCompile(`<b data-cookie-consent-inserted="">[a-z]*</b>`),
-	regexp.MustCompile(Prefix),
+// cutBefore keeps the mark behind what is taken out.
+func cutBefore(expression *regexp.Regexp) string {
+	if n := expression.NumSubexp(); n > 0 {
+		return fmt.Sprintf("${%d}", n)
+	}
+	return ""
 }
+
+// A mark can stand in a srcdoc in a srcdoc.
+var stripped = func() (expressions []*regexp.Regexp) {
+	written := strings.NewReplacer("␠", `(?:&(?:amp;)*#32;| )`, "=", `(?:&(?:amp;)*#61;|=)`, "'", `(?:"|&(?:amp;)*#34;)`, "<", `&(?:amp;)*lt;`)
+	for _, expression := range []string{
+		`␠(srcdoc|data|src)='(<p title.*?|/embed.*?)'(␠data-cookie-consent-service)`,
+		`␠(type='text/plain'|rel=''|http-equiv=''|srcdoc=''␠src=''|type='text'␠src='')(␠data-cookie-consent-service)`,
+		`␠data-cookie-consent-service='[a-z]*'`,
+		`data-cookie-consent-service='[a-z]*'␠`,
+		regexp.QuoteMeta(Invalid[:len(Invalid)-1]) + `=[a-z]*;`,
+	} {
+		expressions = append(expressions, regexp.MustCompile(`(?s)`+written.Replace(expression)))
+	}
+	return append(expressions,
+		regexp.MustCompile(`<b data-cookie-consent-inserted="">[a-z]*</b>`),
+		regexp.MustCompile(Prefix))
+}()

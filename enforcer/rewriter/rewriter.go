@@ -7,7 +7,9 @@
 // and end tags of html, head and body may be left out. All it does is put bytes
 // in: an attribute that is held back gets a longer name, so taking the marks out
 // gives the document as it was. Bytes leave in the call that brings them, but
-// for a tag, or a script or noscript that must be known whole, up to 64 KiB.
+// for a tag, or a script that must be known whole, up to 64 KiB: of a longer tag
+// the beginning leaves, and what cannot be decided any more is held back. What is
+// decided depends on no chunk, but where the head's insertion stands may.
 //
 // It never writes before a doctype. Nothing is inserted into a fragment, nor
 // into a frameset, but for one that comes behind elements of a body, which
@@ -20,7 +22,7 @@ import (
 	"sync"
 )
 
-// maxTag is the longest tag, script or noscript that is held until it is whole.
+// maxTag is the longest tag or script that is held until it is whole.
 const maxTag = 64 << 10
 
 // maxNesting bounds frames in srcdoc in frames.
@@ -233,13 +235,13 @@ var byteOrderMark = []byte("\xef\xbb\xbf")
 // of which there is none if final.
 func (r *Rewriter) scan(data []byte, i int, final bool) int {
 	if r.start && len(data) > 0 {
-		if bytes.HasPrefix(byteOrderMark, data) && len(data) < 3 && !final {
+		if !final && (len(data) < 3 && bytes.HasPrefix(byteOrderMark, data) || len(data) < 2 && data[0] >= 0xfe) {
 			return 0
 		}
 		r.start = false
 		if bytes.HasPrefix(data, byteOrderMark) {
 			i = 3
-		} else if data[0] >= 0xfe {
+		} else if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
 			r.done = true // UTF-16
 		}
 	}
@@ -257,7 +259,7 @@ func (r *Rewriter) scan(data []byte, i int, final bool) int {
 			continue
 		}
 		if r.seeking {
-			for i < len(data) && (isSpace(data[i]) || r.template > 0 && data[i] != '<') {
+			for i < len(data) && (isSpace(data[i]) || (r.template > 0 || r.config.XML) && data[i] != '<') {
 				i++
 			}
 			if i == len(data) {

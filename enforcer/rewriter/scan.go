@@ -71,9 +71,9 @@ func (r *Rewriter) startTag(data []byte, i int, final bool) int {
 		r.done = true
 		return end
 	}
-	inner := content{start: end, end: end}
-	if r.config.Gate != nil && !selfClosing {
-		if inner = r.contentOf(window, end, e, final || full); !inner.known {
+	inner := content{start: end, end: end, ended: true}
+	if r.config.Gate != nil && !(selfClosing && (r.config.XML || r.isForeign())) {
+		if inner = r.contentOf(window, end, e, final, full); !inner.known {
 			return i
 		}
 	}
@@ -240,22 +240,23 @@ type content struct {
 }
 
 // contentOf returns the content of an element whose start tag ends at data[start].
-// last: no more than data is to be had.
-func (r *Rewriter) contentOf(data []byte, start int, e *element, last bool) content {
+// data is all there is if final, and all that is waited for if full.
+func (r *Rewriter) contentOf(data []byte, start int, e *element, final, full bool) content {
 	c := content{start: start, end: start, known: true, ended: true}
 	asXML := r.config.XML || r.isForeign()
 	switch {
 	case e.kind == script && r.first(aSrc) == nil && r.needsText(data):
 		if !asXML {
 			inner := text{in: scriptText}
-			c.end, c.ended = inner.scriptEnd(data, start, last)
+			c.end, c.ended = inner.scriptEnd(data, start, final || full)
 			break
 		}
 		c.end, c.ended = xmlEnd(data, start, "script")
 	case e.kind == style && asXML:
 		c.end, c.ended = xmlEnd(data, start, "style")
 	}
-	c.known = c.ended || last
+	c.ended = c.ended || final && !full
+	c.known = c.ended || full
 	return c
 }
 
