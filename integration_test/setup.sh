@@ -8,17 +8,30 @@ need() { # need COMMAND PACKAGE
 	command -v "$1" >/dev/null 2>&1 || packages="$packages $2"
 }
 need chromium chromium
+need curl curl
 need gcc "gcc libc6-dev" # for go test -race
 need git git
+need nginx nginx-light
 need node nodejs
 need npm npm
+need varnishd varnish
+[ -n "$(find /usr/sbin -name 'php-fpm*')" ] || packages="$packages php-fpm"
 [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import django' 2>/dev/null || packages="$packages python3 python3-django"
 
-[ -z "$packages" ] && exit 0
+# Manuals in many styles and charsets, as pages for the rewriter. They are unpacked
+# and not installed: minimal systems leave documentation out.
+manuals="apache2-doc debian-faq developers-reference exim4-doc-html git-doc harden-doc libxml2-doc lynx-common python-django-doc"
+pages="$(cd "$(dirname "$0")/.." && pwd)/.tools/pages"
+wanted=
+for manual in $manuals; do
+	[ -d "$pages/$manual" ] || wanted="$wanted $manual"
+done
+
+[ -z "$packages$wanted" ] && exit 0
 
 sudo=
 [ "$(id -u)" -eq 0 ] || sudo=sudo
-echo "installing:$packages"
+echo "installing:$packages$wanted"
 
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
@@ -27,5 +40,13 @@ if [ ! -e "$policy" ]; then
 	$sudo chmod 755 "$policy"
 fi
 $sudo apt-get update -q
-# shellcheck disable=SC2086 # a list of words
-$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $packages
+if [ -n "$packages" ]; then
+	# shellcheck disable=SC2086 # a list of words
+	$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $packages
+fi
+for manual in $wanted; do
+	rm -rf "$pages/$manual.new"
+	mkdir -p "$pages/$manual.new"
+	(cd "$pages/$manual.new" && apt-get download -q "$manual" && dpkg-deb -x ./*.deb . && rm -f ./*.deb)
+	mv "$pages/$manual.new" "$pages/$manual"
+done
