@@ -1,6 +1,8 @@
 package integration_test
 
 import (
+	"crypto/tls"
+	"fmt"
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
@@ -19,6 +21,13 @@ func TestGatingOfEarlyHints(t *testing.T) {
 	loadCaddyfile(t, text+strings.NewReplacer("http://", "https://", "bind 127.0.0.1\n", "bind 127.0.0.1\ntls internal\n").Replace(s.String()))
 	https := func(path string) string { return "https://" + s.authority() + path }
 	b := newTab(t)
+	b.until("Caddy has made its certificate", func() bool {
+		conn, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.port), &tls.Config{ServerName: s.host, InsecureSkipVerify: true})
+		if err != nil {
+			return false
+		}
+		return conn.Close() == nil
+	})
 	call(b, security.SetIgnoreCertificateErrors, security.SetIgnoreCertificateErrorsParams{Ignore: true})
 
 	for _, phase := range []struct {

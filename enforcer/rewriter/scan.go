@@ -23,19 +23,23 @@ func within(data []byte, i int) (window []byte, full bool) {
 	return data[:i+maxTag], true
 }
 
-// startTag reads the start tag at data[i] and returns where it ends, i when it is
-// not whole.
-func (r *Rewriter) startTag(data []byte, i int, final bool) int {
-	window, full := within(data, i)
-	p, key := i+1, uint64(0)
-	for p < len(window) {
-		c := fold[window[p]]
+// nameEnd returns where the tag name at data[p] ends, and its key.
+func nameEnd(data []byte, p int) (end int, key uint64) {
+	for ; p < len(data); p++ {
+		c := fold[data[p]]
 		if c == 0 {
 			break
 		}
 		key = key<<8 | uint64(c)
-		p++
 	}
+	return p, key
+}
+
+// startTag reads the start tag at data[i] and returns where it ends, i when it is
+// not whole.
+func (r *Rewriter) startTag(data []byte, i int, final bool) int {
+	window, full := within(data, i)
+	p, key := nameEnd(window, i+1)
 	if p == len(window) {
 		return r.longName(i, p, full)
 	}
@@ -94,15 +98,7 @@ func (r *Rewriter) startTag(data []byte, i int, final bool) int {
 // whole.
 func (r *Rewriter) endTag(data []byte, i int) int {
 	window, full := within(data, i)
-	p, key := i+2, uint64(0)
-	for p < len(window) {
-		c := fold[window[p]]
-		if c == 0 {
-			break
-		}
-		key = key<<8 | uint64(c)
-		p++
-	}
+	p, key := nameEnd(window, i+2)
 	if p == len(window) {
 		return r.longName(i, p, full)
 	}
