@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httptrace"
 	"net/textproto"
 	"strings"
@@ -185,6 +186,38 @@ func TestAPageOfKnownLengthLeavesWithItsFirstBytes(t *testing.T) {
 	want := strings.Replace(embedding, "<body>", "<body>[banner]", 1) + rest
 	if got := body(t, response); got != want || response.ContentLength != int64(len(want)) {
 		t.Errorf("%d bytes announced, got %q, want %q", response.ContentLength, got, want)
+	}
+}
+
+// pieces remembers each Write.
+type pieces struct {
+	*httptest.ResponseRecorder
+	written []string
+}
+
+func (p *pieces) Write(data []byte) (int, error) {
+	p.written = append(p.written, string(data))
+	return p.ResponseRecorder.Write(data)
+}
+
+// encode compresses what is longer than 512 bytes, by the first Write.
+func TestTheFirstBytesLeaveInOnePiece(t *testing.T) {
+	e := gating(t, false)
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("Accept", "text/html")
+	v, out := e.Begin(r, "/", false), &pieces{ResponseRecorder: httptest.NewRecorder()}
+	w := v.Writer(out)
+	w.Header().Set("Content-Type", "text/html")
+	for _, part := range []string{"<!doc", "type html><title>t</title><body><img src=//other.example/1>x", "end"} {
+		if _, err := io.WriteString(w, part); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := v.Finish(nil); err != nil {
+		t.Fatal(err)
+	}
+	if len(out.written) != 2 || !strings.HasSuffix(out.written[0], ">x") || !strings.Contains(out.written[0], "[banner]") {
+		t.Errorf("%q", out.written)
 	}
 }
 

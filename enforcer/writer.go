@@ -29,6 +29,9 @@ type responseWriter struct {
 	length    int
 	output    []byte
 
+	// The first bytes of a page leave in one piece: encode compresses by its length.
+	began, gathers bool
+
 	// A coded page is decoded. Its header waits until something comes out of it.
 	decoder *coding.Decoder
 	trying  int    // its status
@@ -86,7 +89,11 @@ func (v *Visit) Finish(err error) error {
 	case err != nil:
 		_ = w.rewriter.Abort()
 	default:
+		w.gathers = !w.began
 		err = w.rewriter.Close()
+		if len(w.output) > 0 && err == nil {
+			_, err = w.ResponseWriter.Write(w.output)
+		}
 	}
 	return err
 }
@@ -269,7 +276,7 @@ func (w *responseWriter) sendMeasured(n int) error {
 type rewrittenBody responseWriter
 
 func (b *rewrittenBody) Write(p []byte) (int, error) {
-	if b.measuring != 0 {
+	if b.measuring != 0 || b.gathers {
 		b.output = append(b.output, p...)
 		return len(p), nil
 	}
@@ -330,10 +337,20 @@ func (w *responseWriter) writeDecoded(p []byte) (int, error) {
 	}
 	w.keepCookies()
 	defer w.noteCookies()
-	if w.rewriter != nil {
+	switch {
+	case w.rewriter == nil:
+		return w.ResponseWriter.Write(p)
+	case w.began:
 		return w.rewriter.Write(p)
 	}
-	return w.ResponseWriter.Write(p)
+	w.gathers = true
+	n, err := w.rewriter.Write(p)
+	w.gathers = false
+	if first := w.output; len(first) > 0 && err == nil {
+		w.began, w.output = true, nil
+		_, err = w.ResponseWriter.Write(first)
+	}
+	return n, err
 }
 
 // ReadFrom keeps the fast path of the writer below for bodies that pass.
