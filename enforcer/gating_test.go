@@ -270,3 +270,19 @@ func TestTheHeadIsInsertedBehindTheCharset(t *testing.T) {
 		}
 	}
 }
+
+func TestTrailersOfARewrittenPage(t *testing.T) {
+	response := serve(t, gating(t, false), nil, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		w.Header().Set("Trailer", "X-Sum, Digest")
+		_, _ = io.WriteString(w, embedding)
+		_ = http.NewResponseController(w).Flush()
+		w.Header().Set("X-Sum", "42")
+		w.Header().Set("Digest", "sha-256=AA==")
+		w.Header().Set(http.TrailerPrefix+"Repr-Digest", "sha-256=:AA==:")
+	})
+	_ = body(t, response)
+	if got := response.Trailer; got.Get("X-Sum") != "42" || len(got) != 1 {
+		t.Errorf("trailers: %v", got)
+	}
+}

@@ -167,6 +167,11 @@ func (v *Visit) describeRewritten(status int, h http.Header) {
 	for _, name := range signed {
 		delete(h, name)
 	}
+	if announced := h["Trailer"]; len(announced) > 0 {
+		if h["Trailer"] = withoutNames(announced, signed...); len(h["Trailer"]) == 0 {
+			delete(h, "Trailer")
+		}
+	}
 	v.markValidators(status, h)
 	if v.page && v.asked() {
 		keepPrivate(h, "no-store") // else the back/forward cache shows an answered banner

@@ -84,6 +84,11 @@ func (v *Visit) Finish(err error) error {
 		return err
 	}
 	w.keepCookies()
+	if w.rewriter != nil {
+		for _, name := range signed {
+			delete(w.Header(), http.TrailerPrefix+name)
+		}
+	}
 	switch {
 	case w.rewriter == nil:
 	case err != nil:
@@ -396,7 +401,7 @@ func (v *Visit) enforceHeader(h http.Header, final bool) {
 		v.filterLines(h, lines)
 	}
 	if announced := h["Trailer"]; len(announced) > 0 {
-		h["Trailer"] = withoutSetCookie(announced)
+		h["Trailer"] = withoutNames(announced, "Set-Cookie")
 	}
 	if g := v.gate(); g != nil {
 		closeSideDoors(h, g.held)
@@ -451,13 +456,14 @@ func (v *Visit) Expire(h http.Header) {
 	v.dropped = v.dropped[:0]
 }
 
-// withoutSetCookie leaves Set-Cookie out of a Trailer announcement.
-func withoutSetCookie(lines []string) []string {
+// withoutNames leaves names out of a Trailer announcement, without which a
+// trailer is not sent.
+func withoutNames(lines []string, names ...string) []string {
 	var kept []string
 	for _, line := range lines {
-		for _, name := range splitList(line) {
-			if !strings.EqualFold(name, "Set-Cookie") {
-				kept = append(kept, name)
+		for _, announced := range splitList(line) {
+			if !slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(announced, name) }) {
+				kept = append(kept, announced)
 			}
 		}
 	}
