@@ -31,6 +31,7 @@ import (
 type App struct {
 	config.Global
 
+	ctx     caddy.Context
 	storage certmagic.Storage
 	logger  *zap.Logger
 	shared  *shared
@@ -74,7 +75,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.Later(); err != nil {
 		return err
 	}
-	a.storage, a.logger = ctx.Storage(), ctx.Logger()
+	if err := registerMetrics(ctx); err != nil {
+		return err
+	}
+	a.ctx, a.storage, a.logger = ctx, ctx.Storage(), ctx.Logger()
 	a.pooled = storageName(a.storage)
 	value, _, err := pool.LoadOrNew(a.pooled, func() (caddy.Destructor, error) { return &shared{}, nil })
 	if err != nil {
@@ -100,7 +104,7 @@ func (a *App) Start() error {
 	a.shared.opening.Lock()
 	defer a.shared.opening.Unlock()
 	_, _ = a.open()
-	return nil
+	return a.warnUncompressed()
 }
 
 // Stop implements caddy.App.

@@ -71,6 +71,7 @@ func (s *site) load(t *testing.T, routes string) {
 	if err := caddy.Load(s.config(routes), true); err != nil {
 		t.Fatal(err)
 	}
+	s.client.CloseIdleConnections() // the servers before a reload may be closing them
 }
 
 func stop(t *testing.T) {

@@ -109,6 +109,7 @@ func (h *Handler) compile(site *config.Site) error {
 		Insertion: shown.Insert, Head: shown.Head, StandIn: shown.StandIn, ComesBackTo: h.pages.ComesBackTo,
 		Elements: enforcer.Elements{Styles: shown.StyleHashes(), Scripts: shown.ScriptHashes(), Form: site.Path + "/choice"},
 		Report:   site.Path + "/report", Version: shown.Version(),
+		RespectNoTransform: site.NoTransform == "respect", Untouched: countUntouched,
 	}
 	return nil
 }

@@ -45,6 +45,7 @@ func (p *Pages) choose(w http.ResponseWriter, r *http.Request, v *enforcer.Visit
 	}
 	v.Choose(choice, cookies)
 	v.Expire(h)
+	h.Set("Clear-Site-Data", `"prefetchCache", "prerenderCache"`) // pages fetched ahead, before the choice
 	if speaksJSON(r) {
 		return p.sendJSON(w, r, p.state(v))
 	}

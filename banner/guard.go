@@ -50,14 +50,14 @@ func hashSource(text string) string {
 
 // Head returns what belongs before the first script of a page: the guard, where
 // hosts of services are refused and undeclared ones are not.
-func (b *Banner) Head(v *enforcer.Visit, _ rewriter.Page) []byte {
+func (b *Banner) Head(dst []byte, v *enforcer.Visit, _ rewriter.Page) []byte {
 	declared := b.config.Policy
 	if !declared.AllowUndeclaredHosts {
-		return nil
+		return dst
 	}
 	granted, refused := hostsBy(declared, &v.Standing.Grants)
 	if len(refused) == 0 {
-		return nil
+		return dst
 	}
 	var out strings.Builder
 	out.WriteString(`<script data-cookie-consent-inserted=""`)
@@ -70,7 +70,7 @@ func (b *Banner) Head(v *enforcer.Visit, _ rewriter.Page) []byte {
 		}
 	}
 	out.WriteString(">" + guard + "</script>")
-	return []byte(ascii(out.String()))
+	return append(dst, ascii(out.String())...)
 }
 
 // hostsBy lists the declared hosts whose services are granted, or some service

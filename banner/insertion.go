@@ -204,9 +204,9 @@ func minify(css string) string {
 	return strings.TrimSpace(cssSpace.ReplaceAllStringFunc(css, strings.TrimSpace))
 }
 
-// Insert returns what belongs at the beginning of the body of a page. It is
-// ASCII, so that it reads the same in every charset that extends it.
-func (b *Banner) Insert(v *enforcer.Visit, page rewriter.Page) []byte {
+// Insert appends to dst what belongs at the beginning of the body of a page. It
+// is ASCII, so that it reads the same in every charset that extends it.
+func (b *Banner) Insert(dst []byte, v *enforcer.Visit, page rewriter.Page) []byte {
 	chosen := b.languages.choose(page.Lang, v.Language)
 	site := b.config.Site
 	if site == "" {
@@ -216,7 +216,7 @@ func (b *Banner) Insert(v *enforcer.Visit, page rewriter.Page) []byte {
 	if b.asks(v.Standing.State) {
 		markup = b.asking[chosen]
 	}
-	return markup.fill(map[string]string{
+	return markup.fill(dst, map[string]string{
 		originSlot: origin(v, page.Base),
 		siteSlot:   escape(site),
 		returnSlot: escape(v.URI),
@@ -277,22 +277,14 @@ func cut(rendered string) markup {
 	return markup{slot.Split(ascii(rendered), -1), slot.FindAllString(rendered, -1)}
 }
 
-func (m markup) fill(values map[string]string) []byte {
-	size := 0
-	for _, piece := range m.pieces {
-		size += len(piece)
-	}
-	for _, name := range m.slots {
-		size += len(values[name])
-	}
-	out := make([]byte, 0, size)
+func (m markup) fill(dst []byte, values map[string]string) []byte {
 	for i, piece := range m.pieces {
-		out = append(out, piece...)
+		dst = append(dst, piece...)
 		if i < len(m.slots) {
-			out = append(out, values[m.slots[i]]...)
+			dst = append(dst, values[m.slots[i]]...)
 		}
 	}
-	return out
+	return dst
 }
 
 // escape writes text so that it can stand in an element or an attribute.

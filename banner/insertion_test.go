@@ -34,7 +34,7 @@ func insertion(t *testing.T, c Config, lang, uri string, choice *policy.Choice, 
 	if gpc {
 		r.Header.Set("Sec-GPC", "1")
 	}
-	markup := string(s.Insertion(s.Begin(r, uri, false), rewriter.Page{Lang: lang}))
+	markup := string(s.Insertion(nil, s.Begin(r, uri, false), rewriter.Page{Lang: lang}))
 	return markup, document(t, "<!doctype html><body>"+markup)
 }
 
@@ -161,7 +161,7 @@ func TestAForeignBaseDoesNotLeadElsewhere(t *testing.T) {
 	} {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Host = row.host
-		root := document(t, "<!doctype html><body>"+string(s.Insertion(s.Begin(r, "/", row.https), rewriter.Page{Base: row.base})))
+		root := document(t, "<!doctype html><body>"+string(s.Insertion(nil, s.Begin(r, "/", row.https), rewriter.Page{Base: row.base})))
 		got, _ := attribute(all(root, "element", "form")[0], "action")
 		link, _ := attribute(all(root, "data-cookie-consent", "open")[0], "href")
 		more, _ := attribute(all(root, "data-cookie-consent", "customize")[0], "formaction")
@@ -200,8 +200,9 @@ func BenchmarkInsert(b *testing.B) {
 	}
 	s := newSite(&testing.T{}, c)
 	v := s.Begin(httptest.NewRequest("GET", "/", nil), "/page?q=1", false)
+	var dst []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		shown.Insert(v, rewriter.Page{Lang: "fr"})
+		dst = shown.Insert(dst[:0], v, rewriter.Page{Lang: "fr"})
 	}
 }

@@ -122,7 +122,7 @@ func (b *Banner) StandIn(v *enforcer.Visit, page rewriter.Page, f rewriter.Frame
 		nonceSlot:  nonceAttribute(v),
 	}
 	if link != "" && f.Form != rewriter.Address {
-		values[sourceSlot] = string(spoken.source.fill(values))
+		values[sourceSlot] = string(spoken.source.fill(nil, values))
 	}
 	s, declared := spoken.services[f.Service]
 	switch {
@@ -132,7 +132,7 @@ func (b *Banner) StandIn(v *enforcer.Visit, page rewriter.Page, f rewriter.Frame
 	default:
 		s = spoken.unknown
 	}
-	return s[f.Form].fill(values)
+	return s[f.Form].fill(nil, values)
 }
 
 // source returns the address of held-back content as a link may carry it, and

@@ -253,7 +253,7 @@ func TestStyleElements(t *testing.T) {
 	for _, nonce := range []string{"", "r4nd0m+/=", `"<&`} {
 		v.StyleNonce = nonce
 		for _, lang := range c.Languages {
-			check("insertion", "<body>"+string(b.Insert(v, rewriter.Page{Lang: lang})), nonce)
+			check("insertion", "<body>"+string(b.Insert(nil, v, rewriter.Page{Lang: lang})), nonce)
 			for _, service := range []string{"ads", "films", "counter", ""} {
 				check(service, string(b.StandIn(v, rewriter.Page{Lang: lang}, rewriter.Frame{Service: service})), nonce)
 			}

@@ -36,6 +36,7 @@ type parser struct {
 //	    undeclared_hosts       block | allow
 //	    first_party            <host...>
 //	    global_privacy_control on | off
+//	    no_transform           ignore | respect
 //	    preference_cookie      [<name>] { … }
 //	    category               <id> { … }
 //	    service                <id> { … }
@@ -71,6 +72,7 @@ func (p *parser) siteWords(s *config.Site) words {
 		"undeclared_hosts":       p.word("undeclared_hosts", &s.UndeclaredHosts),
 		"first_party":            p.list("first_party", &s.FirstParty),
 		"global_privacy_control": p.word("global_privacy_control", &s.GlobalPrivacyControl),
+		"no_transform":           p.word("no_transform", &s.NoTransform),
 		"preference_cookie":      func() error { return p.preferenceCookie(s) },
 		"category":               func() error { return p.category(s) },
 		"service":                func() error { return p.service(s) },

@@ -64,6 +64,7 @@ func (s *Site) checkWords([]string) error {
 		{"undeclared_cookies", s.UndeclaredCookies, []string{"block", "allow"}},
 		{"undeclared_hosts", s.UndeclaredHosts, []string{"block", "allow"}},
 		{"global_privacy_control", s.GlobalPrivacyControl, []string{"on", "off"}},
+		{"no_transform", s.NoTransform, []string{"ignore", "respect"}},
 		{"banner.show", s.Banner.Show, []string{"auto", "always", "never"}},
 		{"banner.position", s.Banner.Position, []string{"top", "bottom", "bottom-left", "center"}},
 		{"banner.manage_link", s.Banner.ManageLink, []string{"bottom-left", "bottom-right", "none"}},

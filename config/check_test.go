@@ -48,6 +48,7 @@ func TestCheckNamesTheMistake(t *testing.T) {
 		{"undeclared cookies", with(`"undeclared_cookies": "deny"`), "undeclared_cookies", `"deny" is not block or allow`},
 		{"undeclared hosts", with(`"undeclared_hosts": "deny"`), "undeclared_hosts", `"deny" is not block or allow`},
 		{"global privacy control", with(`"global_privacy_control": "yes"`), "global_privacy_control", `"yes" is not on or off`},
+		{"no transform", with(`"no_transform": "on"`), "no_transform", `"on" is not ignore or respect`},
 		{"banner show", with(`"banner": {"show": "x"}`), "banner.show", `"x" is not auto, always or never`},
 		{"banner position", with(`"banner": {"position": "x"}`), "banner.position", `"x" is not top, bottom, bottom-left or center`},
 		{"manage link", with(`"banner": {"manage_link": "x"}`), "banner.manage_link", `"x" is not bottom-left, bottom-right or none`},

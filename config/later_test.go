@@ -38,7 +38,7 @@ func TestLaterAcceptsWhatWorks(t *testing.T) {
 		{"an empty banner", with(`"banner": {}`)},
 		{"the banner on top", with(`"banner": {"position": "top", "show": "never", "manage_link": "none"}`)},
 		{"every other setting", with(`"path": "/c", "languages": ["en"], "site": "A", "controller": "B",
-			"undeclared_cookies": "allow", "undeclared_hosts": "allow", "first_party": ["a.example"], "global_privacy_control": "off",
+			"undeclared_cookies": "allow", "undeclared_hosts": "allow", "first_party": ["a.example"], "global_privacy_control": "off", "no_transform": "respect",
 			"preference_cookie": {"name": "c", "lifetime": "200d", "domain": "a.example"},
 			"categories": [{"id": "media", "name": {"en": "Media"}}]`)},
 		{"every other word of a service", service(`"id": "a", "provider": "A", "name": {"fr": "A"}, "place": {"fr": "A"},

@@ -57,6 +57,12 @@ type Site struct {
 	// Sec-GPC signal counts as a refusal until the visitor chooses.
 	GlobalPrivacyControl string `json:"global_privacy_control,omitempty"`
 
+	// NoTransform says what becomes of HTML that the site sends with the directive
+	// no-transform in Cache-Control (RFC 9111 section 5.2.2.6): "ignore" (default)
+	// rewrites it all the same, since the operator of the proxy is the site's;
+	// "respect" passes its body as it is, and enforces its header.
+	NoTransform string `json:"no_transform,omitempty"`
+
 	// PreferenceCookie keeps the visitor's choice.
 	PreferenceCookie *PreferenceCookie `json:"preference_cookie,omitempty"`
 
@@ -239,6 +245,7 @@ func (s *Site) WithDefaults() *Site {
 	or(&full.Path, "/cookie-consent")
 	or(&full.UndeclaredCookies, "block")
 	or(&full.UndeclaredHosts, "block")
+	or(&full.NoTransform, "ignore")
 	or(&full.GlobalPrivacyControl, "on")
 	or(&cookie.Name, "cookies_preferences")
 	or(&banner.Show, "auto")

@@ -17,7 +17,7 @@ func TestWithDefaultsLeavesNothingOut(t *testing.T) {
 	got := (&config.Site{}).WithDefaults()
 	want := &config.Site{
 		Mode: "enforce", Preset: "fr", Path: "/cookie-consent", Languages: []string{"fr", "en"},
-		UndeclaredCookies: "block", UndeclaredHosts: "block", GlobalPrivacyControl: "on",
+		UndeclaredCookies: "block", UndeclaredHosts: "block", GlobalPrivacyControl: "on", NoTransform: "ignore",
 		PreferenceCookie: &config.PreferenceCookie{Name: "cookies_preferences", Lifetime: caddy.Duration(182 * 24 * time.Hour)},
 		Banner:           &config.Banner{Show: "auto", Position: "top", ManageLink: "bottom-left"},
 	}
@@ -28,7 +28,7 @@ func TestWithDefaultsLeavesNothingOut(t *testing.T) {
 
 func TestWithDefaultsKeepsWhatIsSet(t *testing.T) {
 	const text = `{"mode": "observe", "preset": "de", "path": "/c", "languages": ["en"], "undeclared_cookies": "allow",
-		"undeclared_hosts": "allow", "global_privacy_control": "off",
+		"undeclared_hosts": "allow", "global_privacy_control": "off", "no_transform": "respect",
 		"preference_cookie": {"name": "c", "lifetime": "1d", "domain": "a.example"},
 		"banner": {"show": "never", "position": "center", "manage_link": "none", "theme": {"accent": "red"}}}`
 	if got, want := site(t, text).WithDefaults(), site(t, text); !reflect.DeepEqual(got, want) {
@@ -114,6 +114,7 @@ func TestWarnings(t *testing.T) {
 		{"a choice of six months", with(`"preference_cookie": {"lifetime": "182d"}`), nil},
 		{"a shorter choice", with(`"preference_cookie": {"lifetime": "181d"}`), []string{"preference_cookie.lifetime: visitors who refused are asked again after 181 days, sooner"}},
 		{"undeclared cookies pass", with(`"undeclared_cookies": "allow"`), []string{"undeclared_cookies: "}},
+		{"no-transform is respected", with(`"no_transform": "respect"`), []string{"no_transform: "}},
 		{"measurements kept 25 months", measuring("760d"), nil},
 		{"measurements kept longer", measuring("761d"), []string{"categories[0].exempt.data_retention: exempt measurements are kept longer than 25 months"}},
 		{"a category without service", with(`"categories": [{"id": "media"}]`), []string{`categories[0]: no service belongs to category "media"`}},

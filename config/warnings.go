@@ -18,6 +18,9 @@ func (s *Site) Warnings() []string {
 	if s.UndeclaredHosts == "allow" {
 		warn("undeclared_hosts: origins that nobody declared may be loaded without consent, and for refused ones scripts have only the guard script against them (R-7.9)")
 	}
+	if s.NoTransform == "respect" {
+		warn("no_transform: pages that the site sends with no-transform have no banner, and load what their tags ask for but for what the policy in their header stops (R-1.2)")
+	}
 	s.untranslated(warn)
 	used := map[string]bool{}
 	for _, service := range s.Services {

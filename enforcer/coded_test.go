@@ -32,21 +32,27 @@ func TestCodedPages(t *testing.T) {
 	_ = b.Close()
 	for _, row := range []struct {
 		name, body, coding string
-		read               bool
+		why                Untouched // empty: it is rewritten
 	}{
-		{"gzip", coded, "gzip", true},
-		{"a list", twice.String(), "gzip, br", true},
-		{"identity", embedding, "identity", true},
-		{"an unknown coding", coded, "dcb", false},
-		{"not what it says", embedding, "gzip", false},
-		{"nothing", "", "gzip", false},
-		{"broken off in the first bytes", coded[:5], "gzip", false},
+		{"gzip", coded, "gzip", ""},
+		{"a list", twice.String(), "gzip, br", ""},
+		{"identity", embedding, "identity", ""},
+		{"an unknown coding", coded, "dcb", UnknownCoding},
+		{"not what it says", embedding, "gzip", BrokenCoding},
+		{"nothing", "", "gzip", BrokenCoding},
+		{"broken off in the first bytes", coded[:5], "gzip", BrokenCoding},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			response := serve(t, gating(t, false), func(r *http.Request) { r.Header.Set("Accept-Encoding", "gzip") },
+			e := gating(t, false)
+			var told Untouched
+			e.Untouched = func(why Untouched) { told += why }
+			response := serve(t, e, func(r *http.Request) { r.Header.Set("Accept-Encoding", "gzip") },
 				sends(row.body, "Content-Type", "text/html", "Content-Encoding", row.coding, "Etag", `"x"`))
 			got := body(t, response)
-			if !row.read {
+			if told != row.why {
+				t.Errorf("it is counted as %q, want %q", told, row.why)
+			}
+			if row.why != "" {
 				if got != row.body || response.Header.Get("Content-Encoding") != row.coding || response.Header.Get("Etag") != `"x"` {
 					t.Errorf("%s, %q, not as it came", response.Header, got)
 				}
@@ -204,5 +210,85 @@ func TestAPageWithANonceHasNoValidator(t *testing.T) {
 	response := serve(t, gating(t, false), nil, sends(embedding, "Content-Type", "text/html", "Etag", `"x"`, "Content-Security-Policy", "script-src 'nonce-YWJj'"))
 	if tag := response.Header.Get("Etag"); tag != "" {
 		t.Errorf("ETag %s", tag)
+	}
+}
+
+func TestWhatCodingsAreAskedFor(t *testing.T) {
+	const page, program, image = "text/html,*/*;q=0.8", "*/*", "image/*"
+	for _, row := range []struct{ name, accept, offered, asked string }{
+		{"a page", page, "gzip, br", "identity"},
+		{"a page, in nothing", page, "", "identity"},
+		{"a program", program, "gzip, deflate, br;q=0.5, zstd", "gzip, deflate, br;q=0.5, zstd"},
+		{"a program with a coding of its own", program, "gzip, dcb", "identity"},
+		{"a program that takes anything", program, "*", "identity"},
+		{"a program that refuses none", program, "identity;q=0, gzip", "identity;q=0, gzip"},
+		{"a program, in nothing", program, "", ""},
+		{"an image", image, "dcb, *", "dcb, *"},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Accept", row.accept)
+		if row.offered != "" {
+			r.Header.Set("Accept-Encoding", row.offered)
+		}
+		gating(t, false).Begin(r, "/", false)
+		if got := r.Header.Get("Accept-Encoding"); got != row.asked {
+			t.Errorf("%s: the site is asked for %q, want %q", row.name, got, row.asked)
+		}
+	}
+}
+
+func TestNoTransform(t *testing.T) {
+	for _, row := range []struct {
+		name, control string
+		respected     bool
+		why           Untouched
+	}{
+		{"ignored", "no-transform", false, ""},
+		{"respected", "max-age=60, No-Transform", true, NoTransform},
+		{"respected, not said", "max-age=60", true, ""},
+		{"respected, in another's value", `private="x, no-transform"`, true, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			e := gating(t, false)
+			e.RespectNoTransform = row.respected
+			var told Untouched
+			e.Untouched = func(why Untouched) { told += why }
+			response := serve(t, e, nil, sends(embedding, "Content-Type", "text/html", "Cache-Control", row.control))
+			if got := body(t, response); (got == embedding) != (row.why != "") || told != row.why {
+				t.Errorf("counted as %q, want %q; the body is %q", told, row.why, got)
+			}
+			if response.Header.Get("Content-Security-Policy") == "" || !strings.Contains(response.Header.Get("Cache-Control"), "private") {
+				t.Errorf("%v: neither policy nor privacy may be missing", response.Header)
+			}
+		})
+	}
+}
+
+func TestWhatCannotBeRewrittenIsCounted(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		status int
+		header []string
+		why    Untouched
+	}{
+		{"a page", 200, []string{"Content-Type", "text/html"}, ""},
+		{"no page", 200, []string{"Content-Type", "text/css", "Content-Encoding", "dcb"}, ""},
+		{"a download", 200, []string{"Content-Type", "text/html", "Content-Disposition", "attachment", "Content-Encoding", "dcb"}, ""},
+		{"a part", 206, []string{"Content-Type", "text/html"}, PartOnly},
+		{"a wide charset", 200, []string{"Content-Type", "text/html; charset=utf-16"}, UnknownCharset},
+	} {
+		e := gating(t, false)
+		var told Untouched
+		e.Untouched = func(why Untouched) { told += why }
+		serve(t, e, nil, func(w http.ResponseWriter, _ *http.Request) {
+			for i := 0; i < len(row.header); i += 2 {
+				w.Header().Set(row.header[i], row.header[i+1])
+			}
+			w.WriteHeader(row.status)
+			_, _ = io.WriteString(w, embedding)
+		})
+		if told != row.why {
+			t.Errorf("%s: counted as %q, want %q", row.name, told, row.why)
+		}
 	}
 }

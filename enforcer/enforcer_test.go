@@ -51,7 +51,7 @@ func newEnforcer(t testing.TB, d policy.Declaration) *Enforcer {
 	return &Enforcer{
 		Policy: p, GlobalPrivacyControl: true, Now: func() time.Time { return clock },
 		Keys:      func() (*Keyring, error) { return ring, nil },
-		Insertion: func(*Visit, rewriter.Page) []byte { return []byte("[banner]") },
+		Insertion: func(dst []byte, _ *Visit, _ rewriter.Page) []byte { return append(dst, "[banner]"...) },
 	}
 }
 

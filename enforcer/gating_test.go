@@ -104,7 +104,7 @@ func TestTheTwoPolicies(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			e := gating(t, false)
-			e.Insertion = func(v *Visit, _ rewriter.Page) []byte { return []byte("[" + v.StyleNonce + "]") }
+			e.Insertion = func(dst []byte, v *Visit, _ rewriter.Page) []byte { return append(dst, "["+v.StyleNonce+"]"...) }
 			site := sends(embedding, "Content-Type", "text/html")
 			if row.site != "" {
 				site = sends(embedding, "Content-Type", "text/html", "Content-Security-Policy", row.site)
@@ -146,7 +146,7 @@ func TestOnlySomePagesReport(t *testing.T) {
 func TestGrantedPagesAreTheSitesOwn(t *testing.T) {
 	for _, allow := range []bool{false, true} {
 		e := gating(t, allow)
-		e.Insertion = func(*Visit, rewriter.Page) []byte { return []byte("[banner]") }
+		e.Insertion = func(dst []byte, _ *Visit, _ rewriter.Page) []byte { return append(dst, "[banner]"...) }
 		grant := func(r *http.Request) {
 			choice, err := e.Policy.Save([]string{"statistics", "marketing"}, nil, clock)
 			if err != nil {
@@ -251,7 +251,7 @@ func TestEarlyHintsLoseWhatIsHeldBack(t *testing.T) {
 // The charset of a document is looked for in its first 1024 bytes.
 func TestTheHeadIsInsertedBehindTheCharset(t *testing.T) {
 	e := gating(t, true)
-	e.Head = func(*Visit, rewriter.Page) []byte { return []byte("<script>guard()</script>") }
+	e.Head = func(dst []byte, _ *Visit, _ rewriter.Page) []byte { return append(dst, "<script>guard()</script>"...) }
 	for _, row := range []struct{ name, document, want string }{
 		{"behind a charset", `<!doctype html><meta charset=utf-8><script>1</script><body>`, `<!doctype html><meta charset=utf-8>|<script>1</script><body>[banner]`},
 		{"before the first script", `<!doctype html><title>t</title><script>1</script></head><body>`, `<!doctype html><title>t</title>|<script>1</script></head><body>[banner]`},

@@ -4,6 +4,7 @@ import (
 	"mime"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer/coding"
@@ -27,7 +28,7 @@ func (v *Visit) expectPage(r *http.Request) {
 	frames := dest == "iframe" || dest == "frame" || dest == "embed" || dest == "object" || dest == "fencedframe"
 	v.runs = navigates || frames || strings.HasSuffix(dest, "worker")
 	switch {
-	case r.Method == http.MethodConnect, h["Caddy-Templates-Include"] != nil:
+	case v.connects, h["Caddy-Templates-Include"] != nil:
 		return
 	case !navigates && !frames && dest != "" && dest != "empty":
 		return
@@ -35,9 +36,8 @@ func (v *Visit) expectPage(r *http.Request) {
 		return
 	}
 	v.html = true
-	v.coding[0] = "identity"
-	h["Accept-Encoding"] = v.coding[:]
 	v.shown = navigates || frames || strings.Contains(accept, "text/html")
+	v.askReadable(h)
 	defer v.cutValidators(h)
 	switch {
 	case frames:
@@ -50,16 +50,81 @@ func (v *Visit) expectPage(r *http.Request) {
 	}
 }
 
-// rewrites decides from the final header whether the body can be read as HTML
-// that something is to be done in.
+// askReadable asks the site for a body that can be read: a page without coding,
+// what is most likely none in the codings that are known here.
+func (v *Visit) askReadable(h http.Header) {
+	lines := h["Accept-Encoding"]
+	if v.shown || len(lines) > 0 && !decodable(lines) {
+		v.coding[0] = "identity"
+		h["Accept-Encoding"] = v.coding[:]
+	}
+}
+
+// decodable reports whether every coding that Accept-Encoding offers is known.
+func decodable(lines []string) bool {
+	for _, line := range lines {
+		for offer := range strings.SplitSeq(line, ",") {
+			name, _, _ := strings.Cut(offer, ";")
+			if _, known := coding.Parse([]string{name}); !known {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Untouched says why a page, or a document that is shown, was not rewritten.
+type Untouched string
+
+// What cannot be rewritten, or may not.
+const (
+	UnknownCoding  Untouched = "unknown_coding"
+	BrokenCoding   Untouched = "broken_coding"
+	UnknownCharset Untouched = "unknown_charset" // one that does not extend ASCII
+	PartOnly       Untouched = "part"            // 206, unasked
+	NoTransform    Untouched = "no_transform"
+)
+
+// rewrites decides from the final header whether the body is HTML that something
+// is to be done in, and can be.
 func (v *Visit) rewrites(status int, h http.Header) bool {
-	if !v.html || status == http.StatusPartialContent || !bodyAllowed(status) || !v.page && v.gate() == nil {
+	if !v.html || !bodyAllowed(status) || !v.page && v.gate() == nil {
 		return false
 	}
-	if _, known := coding.Parse(h["Content-Encoding"]); !known {
+	kind := kindOf(h)
+	if !kind.document || attached(h) {
 		return false
 	}
-	return !attached(h) && kindOf(h).html
+	_, known := coding.Parse(h["Content-Encoding"])
+	switch {
+	case status == http.StatusPartialContent:
+		v.untouched(PartOnly)
+	case !kind.html:
+		v.untouched(UnknownCharset)
+	case !known:
+		v.untouched(UnknownCoding)
+	case v.enforcer.RespectNoTransform && hasDirective(h, "no-transform"):
+		v.untouched(NoTransform)
+	default:
+		return true
+	}
+	return false
+}
+
+func (v *Visit) untouched(why Untouched) {
+	if v.enforcer.Untouched != nil && !v.head {
+		v.enforcer.Untouched(why)
+	}
+}
+
+// hasDirective reports whether Cache-Control has a directive.
+func hasDirective(h http.Header, directive string) bool {
+	for _, line := range h["Cache-Control"] {
+		if slices.ContainsFunc(splitList(line), func(d string) bool { return strings.EqualFold(d, directive) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // attached reports whether an answer is to be saved, not shown.
@@ -78,9 +143,9 @@ func (v *Visit) rewriting(h http.Header) rewriter.Config {
 	if !v.page {
 		return c
 	}
-	c.Body = v.insertion
+	c.Body = func(dst []byte, page rewriter.Page) []byte { return v.enforcer.Insertion(dst, v, page) }
 	if v.enforcer.Head != nil && c.Gate != nil && !kind.xml {
-		c.Head = func(page rewriter.Page) []byte { return v.enforcer.Head(v, page) }
+		c.Head = func(dst []byte, page rewriter.Page) []byte { return v.enforcer.Head(dst, v, page) }
 	}
 	c.Anchor = v.anchor()
 	return c
@@ -114,7 +179,7 @@ func kindOf(h http.Header) (k mediaKind) {
 	if len(contentType) < len("a/b") {
 		return k
 	}
-	name, _, _ := strings.Cut(contentType, ";")
+	name, parameters, _ := strings.Cut(contentType, ";")
 	name = strings.TrimSpace(name)
 	k.xml = strings.EqualFold(name, "application/xhtml+xml")
 	k.document = k.xml || strings.EqualFold(name, "text/html")
@@ -122,10 +187,17 @@ func kindOf(h http.Header) (k mediaKind) {
 	if !k.document {
 		return k
 	}
-	_, params, _ := mime.ParseMediaType(contentType)
-	charset := strings.ToLower(params["charset"])
-	k.charset = charset != ""
 	k.html = true
+	switch parameters = strings.TrimSpace(parameters); {
+	case parameters == "":
+		return k
+	case strings.EqualFold(parameters, "charset=utf-8"):
+		k.charset = true
+		return k
+	}
+	_, values, _ := mime.ParseMediaType(contentType)
+	charset := strings.ToLower(values["charset"])
+	k.charset = charset != ""
 	for _, wide := range []string{"utf-16", "utf-32", "utf-7", "iso-2022", "csiso2022", "hz-gb", "ucs-", "unicode", "csunicode", "iso-10646"} {
 		if strings.HasPrefix(charset, wide) {
 			k.html = false

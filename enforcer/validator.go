@@ -96,13 +96,15 @@ func (v *Visit) markValidators(status int, h http.Header) {
 	tag, modified := h.Get("Etag"), h.Get("Last-Modified")
 	delete(h, "Etag")
 	delete(h, "Last-Modified")
-	switch date, err := http.ParseTime(modified); {
+	switch {
 	case strings.Contains(strings.Join(h["Content-Security-Policy"], ","), "'nonce-"):
 	case status == http.StatusNotModified:
 		h["Etag"] = []string{v.matched}
 	case strings.HasSuffix(tag, `"`) && len(tag) > 1:
 		h["Etag"] = []string{tag[:len(tag)-1] + suffix + v.version() + `"`}
-	case tag == "" && err == nil:
-		h["Etag"] = []string{`W/"` + dated + strconv.FormatInt(date.Unix(), 36) + suffix + v.version() + `"`}
+	case tag == "" && modified != "":
+		if date, err := http.ParseTime(modified); err == nil {
+			h["Etag"] = []string{`W/"` + dated + strconv.FormatInt(date.Unix(), 36) + suffix + v.version() + `"`}
+		}
 	}
 }

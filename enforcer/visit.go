@@ -33,12 +33,13 @@ type Enforcer struct {
 	// Keys returns the keys that sign choices. While it fails, every visitor
 	// stands as if nothing had been chosen.
 	Keys func() (*Keyring, error)
-	// Insertion returns what belongs at the beginning of the body of a page.
-	Insertion func(v *Visit, page rewriter.Page) []byte
+	// Insertion appends to dst what belongs at the beginning of the body of a page.
+	Insertion func(dst []byte, v *Visit, page rewriter.Page) []byte
 	// StandIn returns what stands where a frame, video or audio is held back.
 	StandIn func(v *Visit, page rewriter.Page, frame rewriter.Frame) []byte
-	// Head returns what belongs before the first script of a page; nil for nothing.
-	Head func(v *Visit, page rewriter.Page) []byte
+	// Head appends to dst what belongs before the first script of a page; nil for
+	// nothing.
+	Head func(dst []byte, v *Visit, page rewriter.Page) []byte
 	// Elements are what Insertion, Head and StandIn put in, as a page's
 	// Content-Security-Policy must admit it. Form is a path.
 	Elements Elements
@@ -48,6 +49,11 @@ type Enforcer struct {
 	// ComesBackTo returns the fragment under which a visitor comes back from the
 	// page at an address, the request's Referer, where they allowed a service.
 	ComesBackTo func(referer string) string
+	// RespectNoTransform leaves alone what the site sends with no-transform (RFC
+	// 9111 section 5.2.2.6). Without it, that is rewritten too.
+	RespectNoTransform bool
+	// Untouched is told of each page that could not be rewritten; nil for nobody.
+	Untouched func(Untouched)
 	// Version changes whenever what is inserted does, or the policy.
 	Version string
 	// Now is the clock.
@@ -81,6 +87,7 @@ type Visit struct {
 	whole    bool   // it is shown as a document of its own
 	runs     bool   // the answer may be something else that loads: SVG, XML, a worker
 	head     bool
+	connects bool // CONNECT: WebSockets over HTTP/2 and HTTP/3 (RFC 8441, RFC 9220)
 	referer  string
 	matched  string // the entity tag of this state that the browser has
 	decides  gate
@@ -97,7 +104,7 @@ type Visit struct {
 // ConsentHeader. uri is the path and query that was asked for, before any
 // rewriting, and https whether the browser's connection is encrypted.
 func (e *Enforcer) Begin(r *http.Request, uri string, https bool) *Visit {
-	v := &Visit{enforcer: e, Host: hostname(r.Host), Address: r.Host, HTTPS: https, URI: uri, head: r.Method == http.MethodHead}
+	v := &Visit{enforcer: e, Host: hostname(r.Host), Address: r.Host, HTTPS: https, URI: uri, head: r.Method == http.MethodHead, connects: r.Method == http.MethodConnect}
 	v.path, _, _ = strings.Cut(uri, "?")
 	v.Language = strings.Join(r.Header["Accept-Language"], ",")
 	v.dropped = v.buffer[:0]

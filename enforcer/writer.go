@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer/coding"
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer/rewriter"
@@ -19,6 +20,7 @@ type responseWriter struct {
 	visit    *Visit
 	rewriter *rewriter.Rewriter // nil: the body passes
 	sent     bool
+	tunnel   bool // CONNECT has opened one: both its ends may write at once
 
 	// An answer without a type waits for its first bytes, as net/http does.
 	pending int // its status
@@ -27,7 +29,7 @@ type responseWriter struct {
 	// A page of known length waits until the length of what is inserted is known.
 	measuring int // its status
 	length    int
-	output    []byte
+	output    *[]byte // what it became so far
 
 	// The first bytes of a page leave in one piece: encode compresses by its length.
 	began, gathers bool
@@ -96,8 +98,8 @@ func (v *Visit) Finish(err error) error {
 	default:
 		w.gathers = !w.began
 		err = w.rewriter.Close()
-		if len(w.output) > 0 && err == nil {
-			_, err = w.ResponseWriter.Write(w.output)
+		if sendErr := w.sendOutput(); err == nil {
+			err = sendErr
 		}
 	}
 	return err
@@ -111,6 +113,9 @@ func (v *Visit) Finish(err error) error {
 
 // keepCookies restores the cookies as they were sent.
 func (w *responseWriter) keepCookies() {
+	if w.tunnel {
+		return
+	}
 	h := w.Header()
 	dropSpellings(h)
 	switch {
@@ -124,6 +129,9 @@ func (w *responseWriter) keepCookies() {
 
 // noteCookies remembers the cookies as they are now.
 func (w *responseWriter) noteCookies() {
+	if w.tunnel {
+		return
+	}
 	if w.cookies == nil {
 		w.cookies = w.buffer[:0]
 	}
@@ -234,6 +242,7 @@ func (w *responseWriter) passCoded() error {
 	w.decoder.Abort()
 	w.decoder = nil
 	w.keepCookies()
+	w.visit.untouched(BrokenCoding)
 	w.sendAs(status, false)
 	if len(tried) == 0 {
 		return nil
@@ -256,6 +265,7 @@ func (w *responseWriter) endDecoding(whole bool) (err error) {
 
 func (w *responseWriter) sendHeader(status int) {
 	w.sent = true
+	w.tunnel = w.visit.connects && status < 300
 	w.ResponseWriter.WriteHeader(status)
 	w.noteCookies()
 }
@@ -263,17 +273,33 @@ func (w *responseWriter) sendHeader(status int) {
 // sendMeasured sends a header that waited for what the first n bytes of the body
 // became. When the rest passes as it comes, the length is known.
 func (w *responseWriter) sendMeasured(n int) error {
-	if n > 0 && w.rewriter.Unseen() {
-		w.Header()["Content-Length"] = []string{strconv.Itoa(w.length - n + len(w.output))}
+	if n > 0 && w.output != nil && w.rewriter.Unseen() {
+		w.Header()["Content-Length"] = []string{strconv.Itoa(w.length - n + len(*w.output))}
 	}
-	status, output := w.measuring, w.output
-	w.measuring, w.output = 0, nil
+	status := w.measuring
+	w.measuring = 0
 	w.keepCookies()
 	w.sendHeader(status)
-	if len(output) == 0 {
+	return w.sendOutput()
+}
+
+// outputs are kept for the next page, but for very long ones.
+var outputs = sync.Pool{New: func() any { return new([]byte) }}
+
+const maxKept = 256 << 10
+
+// sendOutput writes what was gathered.
+func (w *responseWriter) sendOutput() error {
+	if w.output == nil {
 		return nil
 	}
-	_, err := w.ResponseWriter.Write(output)
+	output := w.output
+	w.output = nil
+	_, err := w.ResponseWriter.Write(*output)
+	if cap(*output) <= maxKept {
+		*output = (*output)[:0]
+		outputs.Put(output)
+	}
 	return err
 }
 
@@ -282,13 +308,14 @@ type rewrittenBody responseWriter
 
 func (b *rewrittenBody) Write(p []byte) (int, error) {
 	if b.measuring != 0 || b.gathers {
-		b.output = append(b.output, p...)
+		if b.output == nil {
+			b.output = outputs.Get().(*[]byte)
+		}
+		*b.output = append(*b.output, p...)
 		return len(p), nil
 	}
 	return b.ResponseWriter.Write(p)
 }
-
-func (v *Visit) insertion(page rewriter.Page) []byte { return v.enforcer.Insertion(v, page) }
 
 func (w *responseWriter) Write(p []byte) (int, error) {
 	if !w.sent {
@@ -351,9 +378,9 @@ func (w *responseWriter) writeDecoded(p []byte) (int, error) {
 	w.gathers = true
 	n, err := w.rewriter.Write(p)
 	w.gathers = false
-	if first := w.output; len(first) > 0 && err == nil {
-		w.began, w.output = true, nil
-		_, err = w.ResponseWriter.Write(first)
+	if w.output != nil && err == nil {
+		w.began = true
+		err = w.sendOutput()
 	}
 	return n, err
 }

@@ -148,7 +148,7 @@ const insertedMark = `<i data-cookie-consent-inserted=""></i>`
 
 func rewritten(t *testing.T, page string, gate rewriter.Gate, size int) string {
 	var out bytes.Buffer
-	r := rewriter.New(&out, rewriter.Config{Gate: gate, Body: func(rewriter.Page) []byte { return []byte(insertedMark) }})
+	r := rewriter.New(&out, rewriter.Config{Gate: gate, Body: func(dst []byte, _ rewriter.Page) []byte { return append(dst, insertedMark...) }})
 	for rest := []byte(page); len(rest) > 0; {
 		n := min(size, len(rest))
 		if _, err := r.Write(rest[:n]); err != nil {

@@ -21,8 +21,8 @@ const (
 func inserting(gate Gate) Config {
 	return Config{
 		Charset: true, Gate: gate,
-		Head: func(Page) []byte { return []byte(insertedHead) },
-		Body: func(Page) []byte { return []byte(insertedBody) },
+		Head: func(dst []byte, _ Page) []byte { return append(dst, insertedHead...) },
+		Body: func(dst []byte, _ Page) []byte { return append(dst, insertedBody...) },
 	}
 }
 

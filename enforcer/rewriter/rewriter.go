@@ -65,9 +65,9 @@ type Config struct {
 	Whole   bool // it is known to be a document, even if no tag says so
 	XML     bool // it is XHTML
 	Charset bool // its charset is known from elsewhere
-	// Head and Body return what to insert before the first script, and where the
-	// body begins. Each is called at most once; nil inserts nothing.
-	Head, Body func(Page) []byte
+	// Head and Body append to dst what to insert before the first script, and where
+	// the body begins. Each is called at most once; nil inserts nothing.
+	Head, Body func(dst []byte, page Page) []byte
 	// Gate holds loads back; nil lets all pass.
 	Gate Gate
 	// Anchor is given, as its id, to the frame that a visitor has just allowed.

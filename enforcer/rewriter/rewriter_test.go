@@ -12,7 +12,7 @@ import (
 func rewrite(t testing.TB, document string, size int, whole bool) string {
 	t.Helper()
 	var out bytes.Buffer
-	r := New(&out, Config{Whole: whole, Body: func(p Page) []byte { return []byte("[" + p.Lang + p.Base + "]") }})
+	r := New(&out, Config{Whole: whole, Body: func(dst []byte, p Page) []byte { return append(dst, "["+p.Lang+p.Base+"]"...) }})
 	for rest := document; rest != ""; {
 		n := min(size, len(rest))
 		if got, err := r.Write([]byte(rest[:n])); got != n || err != nil {
@@ -113,7 +113,7 @@ func TestWholeDocumentWithoutTags(t *testing.T) {
 
 func TestNothingIsAddedToWhatBreaksOff(t *testing.T) {
 	var out bytes.Buffer
-	r := New(&out, Config{Body: func(Page) []byte { return []byte("[]") }})
+	r := New(&out, Config{Body: func(dst []byte, _ Page) []byte { return append(dst, "[]"...) }})
 	if _, err := r.Write([]byte("<!doctype html><title>t</title><bo")); err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func TestNothingIsAddedToWhatBreaksOff(t *testing.T) {
 
 func TestBytesLeaveAtOnce(t *testing.T) {
 	var out bytes.Buffer
-	r := New(&out, Config{Body: func(Page) []byte { return nil }})
+	r := New(&out, Config{Body: func(dst []byte, _ Page) []byte { return dst }})
 	for _, chunk := range []string{"<!doctype html><title>a", "b", "</title><script>va", "r x", "</script><!-- ", "c"} {
 		out.Reset()
 		if _, err := r.Write([]byte(chunk)); err != nil || out.Len() == 0 {
@@ -151,7 +151,7 @@ func FuzzInsertion(f *testing.F) {
 	f.Fuzz(func(t *testing.T, document []byte, size int) {
 		run := func(size int) string {
 			var out bytes.Buffer
-			r := New(&out, Config{Body: func(Page) []byte { return []byte(mark) }})
+			r := New(&out, Config{Body: func(dst []byte, _ Page) []byte { return append(dst, mark...) }})
 			for rest := document; len(rest) > 0; {
 				n := min(size, len(rest))
 				if _, err := r.Write(rest[:n]); err != nil {

@@ -11,15 +11,21 @@ func (r *Rewriter) bodyBegins(at int) {
 	}
 	r.insertHead(at)
 	if r.config.Body != nil {
-		r.insertBytes(at, r.config.Body(r.page))
+		r.insertFrom(at, r.config.Body)
 	}
 }
 
 func (r *Rewriter) insertHead(at int) {
 	if !r.headed {
 		r.headed = true
-		r.insertBytes(at, r.config.Head(r.page))
+		r.insertFrom(at, r.config.Head)
 	}
+}
+
+func (r *Rewriter) insertFrom(at int, text func([]byte, Page) []byte) {
+	from := len(r.arena)
+	r.arena = text(r.arena, r.page)
+	r.edits = append(r.edits, edit{at, from, len(r.arena)})
 }
 
 func (r *Rewriter) insertBytes(at int, text []byte) {
@@ -98,7 +104,7 @@ func (r *Rewriter) seekAfter(data []byte, end int, e *element, selfClosing bool)
 		r.seeking = false
 		r.insertHead(end)
 		if r.config.Body != nil {
-			r.insertBytes(end, r.config.Body(r.page))
+			r.insertFrom(end, r.config.Body)
 		}
 	}
 }

@@ -46,7 +46,7 @@ func TestXHTML(t *testing.T) {
 			document := strings.NewReplacer("|", "", "…", long).Replace(xhtml + row.document + "</html>")
 			want := strings.NewReplacer("|", inserted, "…", long, "¡", " "+Mark+`="ads"`, "~", Prefix, "¿", Invalid+"ads;").Replace(xhtml + row.want + "</html>")
 			for _, size := range []int{1, 7, 4096, len(document)} {
-				c := Config{XML: true, Body: func(Page) []byte { return []byte(inserted) }}
+				c := Config{XML: true, Body: func(dst []byte, _ Page) []byte { return append(dst, inserted...) }}
 				if got := held(t, c, document, size); got != want {
 					t.Fatalf("chunks of %d:\ngot  %s\nwant %s", size, short(got, long), short(want, long))
 				}
