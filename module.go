@@ -107,7 +107,7 @@ func (h *Handler) compile(site *config.Site) error {
 	h.enforcer = &enforcer.Enforcer{
 		Policy: declared, GlobalPrivacyControl: seen.GPC, Keys: h.app.keys, Now: time.Now,
 		Insertion: shown.Insert, Head: shown.Head, StandIn: shown.StandIn, ComesBackTo: h.pages.ComesBackTo,
-		Elements: enforcer.Elements{Styles: shown.StyleHashes(), Scripts: shown.ScriptHashes(), Form: site.Path + "/choice"},
+		Elements: shown.Elements(),
 		Report:   site.Path + "/report", Version: shown.Version(),
 		RespectNoTransform: site.NoTransform == "respect", Untouched: countUntouched,
 	}

@@ -43,9 +43,14 @@ func (p *Pages) choose(w http.ResponseWriter, r *http.Request, v *enforcer.Visit
 	if err := v.Store(h, &choice); err != nil && choice.Grants() {
 		return p.fail(w, r, v, f.Lang, refusal{status: http.StatusServiceUnavailable})
 	}
+	granted := v.Standing.Grants
 	v.Choose(choice, cookies)
 	v.Expire(h)
-	h.Set("Clear-Site-Data", `"prefetchCache", "prerenderCache"`) // pages fetched ahead, before the choice
+	stale := `"prefetchCache", "prerenderCache"` // pages fetched ahead, before the choice
+	if !v.Standing.Grants.Covers(&granted) {
+		stale += `, "cache"` // and those that would come back alive with what is withdrawn
+	}
+	h.Set("Clear-Site-Data", stale)
 	if speaksJSON(r) {
 		return p.sendJSON(w, r, p.state(v))
 	}

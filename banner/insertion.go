@@ -184,10 +184,16 @@ func styleElement(text string) template.HTML {
 	return template.HTML("<style" + nonceSlot + ">" + text + "</style>")
 }
 
-// StyleHashes returns the source expressions that admit the inserted style
-// elements in a Content-Security-Policy.
-func (b *Banner) StyleHashes() []string {
-	return []string{hashSource(bannerStyle), hashSource(standInStyle)}
+// Elements returns what admits the inserted elements in a Content-Security-Policy.
+func (b *Banner) Elements() enforcer.Elements {
+	e := enforcer.Elements{
+		Styles: []string{hashSource(bannerStyle), hashSource(standInStyle)}, Framed: []string{hashSource(standInStyle)},
+		Form: b.config.Path + "/choice",
+	}
+	if b.config.Policy.AllowUndeclaredHosts {
+		e.Scripts = []string{hashSource(guard)}
+	}
+	return e
 }
 
 // nonceAttribute returns the attribute that a style element needs on this page.

@@ -70,6 +70,13 @@ func TestChoices(t *testing.T) {
 			if got := response.Header.Get("Location"); response.StatusCode != http.StatusSeeOther || got != "/page?a=1#cookie-consent-saved" {
 				t.Fatalf("%d to %q", response.StatusCode, got)
 			}
+			stale := `"prefetchCache", "prerenderCache"`
+			if len(row.objected) > 0 { // something is taken away
+				stale += `, "cache"`
+			}
+			if got := response.Header.Get("Clear-Site-Data"); got != stale {
+				t.Errorf("Clear-Site-Data: %s, want %s", got, stale)
+			}
 			got := granted(t, s, response)
 			if !slices.Equal(got.Granted, row.granted) || !slices.Equal(got.Objected, row.objected) || got.State != row.state {
 				t.Errorf("state %+v, want %s %q %q", got, row.state, row.granted, row.objected)

@@ -121,6 +121,9 @@ func (b *Banner) StandIn(v *enforcer.Visit, page rewriter.Page, f rewriter.Frame
 		linkSlot:   escape(link),
 		nonceSlot:  nonceAttribute(v),
 	}
+	if f.Form == rewriter.Srcdoc {
+		values[nonceSlot] = "" // style rules of the page could read it in the attribute
+	}
 	if link != "" && f.Form != rewriter.Address {
 		values[sourceSlot] = string(spoken.source.fill(nil, values))
 	}

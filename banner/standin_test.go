@@ -239,7 +239,7 @@ func TestStandInIsNotBrokenOutOf(t *testing.T) {
 func TestStyleElements(t *testing.T) {
 	c := testConfig(t, filmed())
 	b, v := visitTo(t, c, "/")
-	hashes := b.StyleHashes()
+	hashes := b.Elements().Styles
 	check := func(name, markup, nonce string) {
 		for _, style := range all(document(t, markup), "element", "style") {
 			if got := hashSource(style.FirstChild.Data); !slices.Contains(hashes, got) {
@@ -255,7 +255,8 @@ func TestStyleElements(t *testing.T) {
 		for _, lang := range c.Languages {
 			check("insertion", "<body>"+string(b.Insert(nil, v, rewriter.Page{Lang: lang})), nonce)
 			for _, service := range []string{"ads", "films", "counter", ""} {
-				check(service, string(b.StandIn(v, rewriter.Page{Lang: lang}, rewriter.Frame{Service: service})), nonce)
+				check(service, string(b.StandIn(v, rewriter.Page{Lang: lang}, rewriter.Frame{Service: service})), "")
+				check(service+", in the page", string(b.StandIn(v, rewriter.Page{Lang: lang}, rewriter.Frame{Service: service, Form: rewriter.Element})), nonce)
 			}
 		}
 	}

@@ -147,6 +147,7 @@ func pathCovers(source, path string) bool {
 // Elements are what is inserted into a page, as a Content-Security-Policy sees it.
 type Elements struct {
 	Styles, Scripts []string // hash sources of the inline elements, in their quotes
+	Framed          []string // of styles in a srcdoc, where a nonce could be read off
 	Form            string   // absolute URL that the form posts to
 }
 
@@ -199,6 +200,7 @@ func (e *inlineElement) nonce(policies []string) string {
 func admit(value string, e Elements, styleNonce, scriptNonce string) string {
 	return editPieces(value, ',', nothing, func(text string) (string, bool) {
 		text = styleElement.admit(text, e.Styles, styleNonce)
+		text = styleElement.admit(text, e.Framed, "")
 		text = scriptElement.admit(text, e.Scripts, scriptNonce)
 		return admitForm(text, e.Form), true
 	})

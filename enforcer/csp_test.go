@@ -397,3 +397,18 @@ func BenchmarkContentPolicy(b *testing.B) {
 		contentPolicy(p, &grants, []string{"*.example.fr"})
 	}
 }
+
+// Browsers hide nonces from style rules, but not those in the text of an attribute,
+// so a frame's own document is admitted by hash, beside a nonce too.
+func TestStylesInFramesAreAdmittedByHash(t *testing.T) {
+	e := Elements{Styles: []string{"'sha256-c3R5bGU='"}, Framed: []string{"'sha256-ZnJhbWU='"}}
+	for _, row := range []struct{ value, want string }{
+		{"style-src 'nonce-YWJj'", "style-src 'nonce-YWJj' 'sha256-ZnJhbWU='"},
+		{"style-src 'unsafe-inline'", "style-src 'unsafe-inline'"},
+		{"style-src 'self'", "style-src 'self' 'sha256-c3R5bGU=' 'sha256-ZnJhbWU='"},
+	} {
+		if got := admit(row.value, e, "YWJj", ""); got != row.want {
+			t.Errorf("%s became %s, want %s", row.value, got, row.want)
+		}
+	}
+}

@@ -122,8 +122,16 @@ func TestExpiringAnswersAreNotShared(t *testing.T) {
 	}
 	h = http.Header{"Cache-Control": {`max-age=60, no-cache="set-cookie, set-cookie2"`}}
 	begin(e, visitor(t, e, nil, "ads_id=1")).enforceHeader(h, true)
-	if got := h.Get("Cache-Control"); got != "private, max-age=60" {
+	if got := h.Get("Cache-Control"); got != `private, max-age=60, no-cache="set-cookie, set-cookie2"` {
 		t.Errorf("Cache-Control = %q", got)
+	}
+	h = http.Header{"Cache-Control": {"no-cache, max-age=60"}}
+	for _, name := range []string{"Cloudflare-Cdn-Cache-Control", "Surrogate-Control", "Edge-Control", "X-Accel-Expires"} {
+		h.Set(name, "max-age=900")
+	}
+	begin(e, visitor(t, e, nil, "ads_id=1")).enforceHeader(h, true)
+	if got := h.Get("Cache-Control"); got != "private, no-cache, max-age=60" || len(h) != 2 {
+		t.Errorf("Cache-Control = %q, in %v: nothing else may speak to caches", got, h)
 	}
 	h = http.Header{"Cache-Control": {"public, max-age=600"}}
 	begin(e, visitor(t, e, nil, "lang=fr")).enforceHeader(h, true)

@@ -197,19 +197,28 @@ func (v *Visit) origin() string {
 // so that visitors who refuse do not flood the site: one in this many.
 const reported = 64
 
-// gatePage has the policies of a page admit what is inserted into it, and adds
-// our own, which admits what is granted.
-func (v *Visit) gatePage(h http.Header, inserted bool) {
-	const enforced, watched = "Content-Security-Policy", "Content-Security-Policy-Report-Only"
-	if policies := h[enforced]; inserted && len(policies)+len(h[watched]) > 0 {
-		v.StyleNonce, v.ScriptNonce = nonces(policies)
-		for _, name := range []string{enforced, watched} {
-			h[name] = slices.Clone(h[name])
-			for i, value := range h[name] {
-				h[name][i] = v.admit(value)
-			}
+const (
+	enforcedPolicy = "Content-Security-Policy"
+	watchedPolicy  = "Content-Security-Policy-Report-Only"
+)
+
+// admitInserted has the policies of a page admit what is inserted into it.
+func (v *Visit) admitInserted(h http.Header) {
+	policies := h[enforcedPolicy]
+	if len(policies)+len(h[watchedPolicy]) == 0 {
+		return
+	}
+	v.StyleNonce, v.ScriptNonce = nonces(policies)
+	for _, name := range []string{enforcedPolicy, watchedPolicy} {
+		h[name] = slices.Clone(h[name])
+		for i, value := range h[name] {
+			h[name][i] = v.admit(value)
 		}
 	}
+}
+
+// addPolicy adds our own policy, which admits what is granted.
+func (v *Visit) addPolicy(h http.Header) {
 	own := v.contentPolicy()
 	if own == "" {
 		return
@@ -218,7 +227,7 @@ func (v *Visit) gatePage(h http.Header, inserted bool) {
 		own += "; report-uri " + v.enforcer.Report + "; report-to cookie-consent"
 		h["Reporting-Endpoints"] = append(h["Reporting-Endpoints"], `cookie-consent="`+v.enforcer.Report+`"`)
 	}
-	h[enforced] = append(h[enforced], own)
+	h[enforcedPolicy] = append(h[enforcedPolicy], own)
 }
 
 // contentPolicy is the Content-Security-Policy of this visitor's pages, empty

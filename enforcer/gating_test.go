@@ -64,10 +64,17 @@ func TestWhatIsGated(t *testing.T) {
 		{"UTF-16", nil, sends(embedding, "Content-Type", "text/html; charset=utf-16"), false, false, true},
 		{"ISO-2022-JP", nil, sends(embedding, "Content-Type", "text/html; charset=ISO-2022-JP"), false, false, true},
 		{"compressed all the same", nil, sends(embedding, "Content-Type", html, "Content-Encoding", "br"), false, false, true},
-		{"a download", nil, sends(embedding, "Content-Type", html, "Content-Disposition", "attachment"), false, false, true},
+		{"a download", nil, sends(embedding, "Content-Type", html, "Content-Disposition", "attachment"), false, false, false},
 		{"SVG in a tab", nil, sends(embedding, "Content-Type", "image/svg+xml"), false, false, true},
 		{"SVG as an image", set("Sec-Fetch-Dest", "image"), sends(embedding, "Content-Type", "image/svg+xml"), false, false, false},
 		{"a worker", set("Sec-Fetch-Dest", "worker", "Accept", "*/*"), sends(embedding, "Content-Type", "text/javascript"), false, false, true},
+		{"a page that is taken for an image", set("Sec-Fetch-Dest", "image", "Accept", "image/*"), sends(embedding, "Content-Type", html), true, false, true},
+		{"a page that a script takes for JSON", set("Sec-Fetch-Dest", "empty", "Accept", "application/json"), sends(embedding, "Content-Type", html), true, false, true},
+		{"SVG in a tab, on plain HTTP", func(r *http.Request) { r.Header.Del("Sec-Fetch-Dest") }, sends(embedding, "Content-Type", "image/svg+xml"), false, false, true},
+		{"a script, on plain HTTP", func(r *http.Request) {
+			r.Header.Del("Sec-Fetch-Dest")
+			r.Header.Set("Accept", "*/*")
+		}, sends(embedding, "Content-Type", "text/javascript"), false, false, false},
 		{"a script", set("Sec-Fetch-Dest", "script", "Accept", "*/*"), sends(embedding, "Content-Type", "text/javascript"), false, false, false},
 		{"JSON", nil, sends(embedding, "Content-Type", "application/json"), false, false, false},
 		{"an include of templates", set("Caddy-Templates-Include", "1"), sends(embedding, "Content-Type", html), false, false, true},

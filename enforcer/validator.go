@@ -36,9 +36,17 @@ func (v *Visit) version() string {
 	return strconv.FormatUint(h.Sum64(), 36)
 }
 
-// cutValidators takes from a request for HTML the validators that are not of the
-// state the answer will be rewritten for, and the version off the one that is.
-func (v *Visit) cutValidators(h http.Header) {
+// cutValidators takes from a request the validators that are not of the state its
+// answer would be rewritten for, and the version off the one that is. What is to
+// be changed is of the site, whatever state it was shown in.
+func (v *Visit) cutValidators(r *http.Request) {
+	h := r.Header
+	if lines := h["If-Match"]; len(lines) > 0 {
+		h["If-Match"] = siteTags(lines)
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return
+	}
 	lines := h["If-None-Match"]
 	if v.shown {
 		delete(h, "If-Modified-Since")
@@ -75,6 +83,18 @@ func (v *Visit) cutValidators(h http.Header) {
 	} else {
 		h["If-None-Match"] = []string{strings.Join(kept, ", ")}
 	}
+}
+
+// siteTags takes the versions off entity tags.
+func siteTags(lines []string) []string {
+	var tags []string
+	for _, line := range lines {
+		for _, tag := range splitList(line) {
+			site, _, _ := cutVersion(tag)
+			tags = append(tags, site)
+		}
+	}
+	return []string{strings.Join(tags, ", ")}
 }
 
 // opaque returns what stands between the quotes of an entity tag.

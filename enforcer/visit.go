@@ -81,11 +81,11 @@ type Visit struct {
 	enforcer *Enforcer
 	path     string // of URI
 	gpc      bool   // the browser objects
-	html     bool   // the answer may be HTML that is shown to somebody
+	html     bool   // an answer that is HTML is rewritten
 	page     bool   // and a page that a banner belongs on
 	shown    bool   // HTML was asked for
 	whole    bool   // it is shown as a document of its own
-	runs     bool   // the answer may be something else that loads: SVG, XML, a worker
+	runs     bool   // an answer that is SVG, XML or a script is a document or a worker
 	head     bool
 	connects bool // CONNECT: WebSockets over HTTP/2 and HTTP/3 (RFC 8441, RFC 9220)
 	referer  string
@@ -135,7 +135,7 @@ func (e *Enforcer) Begin(r *http.Request, uri string, https bool) *Visit {
 func (v *Visit) Again() *Visit {
 	return &Visit{
 		enforcer: v.enforcer, Standing: v.Standing, Host: v.Host, Address: v.Address, HTTPS: v.HTTPS, URI: v.URI, Language: v.Language,
-		gpc:  v.gpc,
+		gpc: v.gpc, connects: v.connects,
 		path: v.path, html: v.html, page: v.page, shown: v.shown, whole: v.whole, runs: v.runs, head: v.head, referer: v.referer, matched: v.matched,
 		dropped: v.dropped, measured: v.measured,
 	}

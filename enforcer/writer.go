@@ -25,6 +25,7 @@ type responseWriter struct {
 	// An answer without a type waits for its first bytes, as net/http does.
 	pending int // its status
 	first   []byte
+	kind    mediaKind
 
 	// A page of known length waits until the length of what is inserted is known.
 	measuring int // its status
@@ -152,26 +153,26 @@ func (w *responseWriter) WriteHeader(status int) {
 	default:
 		w.visit.enforceHeader(w.Header(), true)
 		w.noteCookies()
-		if w.visit.html && !w.visit.head && bodyAllowed(status) && w.untyped() {
+		if kind := kindOf(w.Header()); kind.doubtful && w.visit.html && !w.visit.head && bodyAllowed(status) && w.uncoded() {
 			w.pending = status
 		} else {
-			w.send(status)
+			w.send(status, kind)
 		}
 	}
 }
 
-// untyped reports whether net/http will tell the media type from the body.
-func (w *responseWriter) untyped() bool {
+// uncoded reports whether the first bytes tell what a body is, as they do to
+// net/http where there is no type.
+func (w *responseWriter) uncoded() bool {
 	h := w.Header()
-	_, typed := h["Content-Type"]
-	return !typed && h["Content-Encoding"] == nil && h["Transfer-Encoding"] == nil
+	return h["Content-Encoding"] == nil && h["Transfer-Encoding"] == nil
 }
 
 // send sends the header, unless that waits for what becomes of the body.
-func (w *responseWriter) send(status int) {
-	w.pending = 0
+func (w *responseWriter) send(status int, kind mediaKind) {
+	w.pending, w.kind = 0, kind
 	h := w.Header()
-	rewritten := w.visit.rewrites(status, h)
+	rewritten := w.visit.rewrites(status, h, kind)
 	if codings, _ := coding.Parse(h["Content-Encoding"]); rewritten && len(codings) > 0 && !w.visit.head {
 		w.decoder, w.trying = coding.New((*decodedBody)(w), codings), status
 		return
@@ -183,10 +184,9 @@ func (w *responseWriter) send(status int) {
 // header.
 func (w *responseWriter) sendAs(status int, rewritten bool) {
 	h, v := w.Header(), w.visit
-	v.describeGated(status, h, rewritten)
+	v.describe(status, h, w.kind, rewritten)
 	switch {
 	case rewritten:
-		v.describeRewritten(status, h)
 		coded := w.decoder != nil || len(h["Content-Encoding"]) > 0
 		length, err := strconv.Atoi(h.Get("Content-Length"))
 		delete(h, "Content-Length")
@@ -194,15 +194,14 @@ func (w *responseWriter) sendAs(status int, rewritten bool) {
 		if v.head {
 			break
 		}
-		config := v.rewriting(h)
+		config := v.rewriting(w.kind)
 		w.rewriter = rewriter.New((*rewrittenBody)(w), config)
 		if err == nil && length > 0 && config.Gate == nil && !coded {
 			w.measuring, w.length = status, length
 			return
 		}
 	case status == http.StatusNotModified && v.matched != "":
-		v.gatePage(h, v.page)
-		v.describeRewritten(status, h)
+		v.confirm(status, h)
 	}
 	w.sendHeader(status)
 }
@@ -335,11 +334,16 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 
 // sendSniffed sends a header that waited, and the bytes it waited for.
 func (w *responseWriter) sendSniffed() error {
+	h, kind := w.Header(), mediaKind{}
 	if len(w.first) > 0 {
-		w.Header()["Content-Type"] = []string{http.DetectContentType(w.first)}
+		told := []string{http.DetectContentType(w.first)}
+		kind = kindOf(http.Header{"Content-Type": told})
+		if _, typed := h["Content-Type"]; !typed {
+			h["Content-Type"] = told
+		}
 	}
 	w.keepCookies()
-	w.send(w.pending)
+	w.send(w.pending, kind)
 	if len(w.first) == 0 {
 		return nil
 	}

@@ -62,6 +62,12 @@ func TestWhereTheBannerGoes(t *testing.T) {
 	set := func(name, value string) func(*http.Request) {
 		return func(r *http.Request) { r.Header.Set(name, value) }
 	}
+	fetching := func(name, value string) func(*http.Request) {
+		return func(r *http.Request) {
+			r.Header.Set("Sec-Fetch-Dest", "empty")
+			r.Header.Set(name, value)
+		}
+	}
 	for _, row := range []struct {
 		name   string
 		change func(*http.Request)
@@ -85,9 +91,13 @@ func TestWhereTheBannerGoes(t *testing.T) {
 		{"in any charset that extends ASCII", nil, html("Content-Type", "TEXT/HTML;charset=windows-1252"), true},
 		{"in what is shown inline", nil, html("Content-Disposition", "inline; filename=a.html"), true},
 		{"not in a frame", set("Sec-Fetch-Dest", "iframe"), html(), false},
-		{"not in what htmx asks for", set("HX-Request", "true"), html(), false},
-		{"not in a Turbo frame", set("Turbo-Frame", "a"), html(), false},
-		{"not in what XMLHttpRequest asks for", set("X-Requested-With", "XMLHttpRequest"), html(), false},
+		{"not in what htmx asks for", fetching("HX-Request", "true"), html(), false},
+		{"not in a Turbo frame", fetching("Turbo-Frame", "a"), html(), false},
+		{"not in what XMLHttpRequest asks for", fetching("X-Requested-With", "XMLHttpRequest"), html(), false},
+		{"in what an application shows", set("X-Requested-With", "com.example.reader"), html(), true},
+		{"in what is shown, whatever else is said", set("HX-Request", "true"), html(), true},
+		{"in what is shown with a name alone", nil, html("Content-Disposition", `filename="page.html"`), true},
+		{"in what is shown with no disposition at all", nil, html("Content-Disposition", `"inline"; filename=x`), true},
 		{"not in what a template includes", set("Caddy-Templates-Include", "1"), html(), false},
 		{"not in an image", set("Sec-Fetch-Dest", "image"), html(), false},
 		{"not in a download", nil, html("Content-Disposition", "attachment"), false},
@@ -151,14 +161,20 @@ func TestPagesOfThoseWhoAnsweredMayBeKept(t *testing.T) {
 	for name, row := range map[string]struct {
 		granted []string
 		gpc     string
+		https   bool
 		want    string
 	}{
-		"answered": {[]string{}, "", "private, no-cache"}, "gpc": {nil, "1", "private, no-cache"}, "unanswered": {nil, "", "private, no-store"},
+		"refused":                {[]string{}, "", true, "private, no-cache"},
+		"refused, on plain HTTP": {[]string{}, "", false, "private, no-cache"},
+		"granted":                {[]string{"marketing"}, "", true, "private, no-cache"},
+		"granted, on plain HTTP": {[]string{"marketing"}, "", false, "private, no-store"}, // see describePage
+		"objecting by signal":    {nil, "1", true, "private, no-cache"},
+		"unanswered":             {nil, "", true, "private, no-store"},
 	} {
 		r := visitor(t, e, row.granted)
 		r.Header.Set("Sec-GPC", row.gpc)
 		h := http.Header{"Content-Type": {"text/html"}}
-		begin(e, r).describeRewritten(http.StatusOK, h)
+		e.Begin(r, "/", row.https).describePage(http.StatusOK, h, true)
 		if got := h.Get("Cache-Control"); got != row.want {
 			t.Errorf("%s: Cache-Control = %q, want %q", name, got, row.want)
 		}

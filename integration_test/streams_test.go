@@ -26,7 +26,6 @@ import (
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
-	"golang.org/x/net/http2"
 )
 
 // streamer flushes the parts of an answer one by one: each only after the one
@@ -518,38 +517,6 @@ func checkEcho(t *testing.T, out io.Writer, end func() error, in io.Reader) {
 	if rest, err := io.ReadAll(in); err != nil || len(rest) > 0 {
 		t.Errorf("after the end: %q, %v", rest, err)
 	}
-}
-
-// TestWebSocketsOverHTTP2 connects as browsers do over HTTP/2 (RFC 8441), which a
-// Go server offers only to who asks for it in its environment.
-func TestWebSocketsOverHTTP2(t *testing.T) {
-	upstream := httptest.NewServer(http.HandlerFunc(webSocketSite))
-	t.Cleanup(upstream.Close)
-	s := newSite(t, "portal.localhost", "encode\ncookie_consent "+consent()+"reverse_proxy "+upstream.URL+"\n")
-	t.Setenv("GODEBUG", "http2xconnect=1")
-	startBinary(t, "", caddyfile(options(t.TempDir(), "servers {\nprotocols h1 h2c\n}"), s), s.port)
-	transport := &http2.Transport{
-		AllowHTTP: true,
-		DialTLSContext: func(ctx context.Context, network, address string, _ *tls.Config) (net.Conn, error) {
-			return dialLoopback(ctx, network, address)
-		},
-	}
-	t.Cleanup(transport.CloseIdleConnections)
-	body, out := io.Pipe()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodConnect, s.url("/socket"), body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header = http.Header{":protocol": {"websocket"}, "Sec-WebSocket-Version": {"13"}, "Cookie": {"ads_id=stale"}}
-	response, err := transport.RoundTrip(r)
-	if err != nil || response.StatusCode != http.StatusOK {
-		t.Fatalf("connecting: %v, %v", response, err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	if got := (answer{Response: response}).setNames(); got != "-ads_id sessionid" {
-		t.Errorf("the answer sets %q, want the session and the expired leftover", got)
-	}
-	checkEcho(t, out, out.Close, response.Body)
 }
 
 // TestCurl fetches pages as curl does, with each version of HTTP it has, and

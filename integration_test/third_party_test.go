@@ -104,6 +104,13 @@ func (o *outsider) accepted() int {
 	return o.connections
 }
 
+// forget forgets what was there so far.
+func (o *outsider) forget() {
+	o.mutex.Lock()
+	defer o.mutex.Unlock()
+	o.connections, o.asked = 0, nil
+}
+
 // got reports whether every path of a set was asked for.
 func (o *outsider) got(set string) bool { return without(set, o.paths()) == "" }
 
@@ -277,7 +284,7 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusEarlyHints)
 		h.Del("Link")
 	}
-	if h.Get("Content-Type") == "" {
+	if _, typed := h["Content-Type"]; !typed {
 		h.Set("Content-Type", "text/html; charset=utf-8")
 	}
 	_, _ = w.Write([]byte(s.html))

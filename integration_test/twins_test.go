@@ -48,8 +48,7 @@ func newTwins(t *testing.T, secure bool, body string) twins {
 	text := caddyfile(options(t.TempDir(), "servers {\nprotocols h1 h2 h2c h3\n}"), w.bare, w.enforced)
 	text = strings.Replace(text, "level ERROR", "level FATAL", 1) // sites are broken on purpose
 	if secure {
-		text = strings.Replace(text, "auto_https off", "auto_https disable_redirects\nskip_install_trust", 1)
-		text = strings.NewReplacer("http://portal", "https://portal", "bind 127.0.0.1\n", "bind 127.0.0.1\ntls internal\n").Replace(text)
+		text = overTLS(text)
 	}
 	loadCaddyfile(t, text)
 	if secure {
@@ -105,6 +104,7 @@ type exchange struct {
 	trailer http.Header
 	body    string
 	broken  bool // it broke off
+	secure  bool // it came over TLS
 	proto   string
 }
 
@@ -254,6 +254,7 @@ func (w twins) both(t *testing.T, c carrier, method, path string, body func() io
 		}
 		r.Header.Add("Cookie", w.choice)
 		x := c.send(t, r)
+		x.secure = w.tls
 		own := strconv.Itoa(s.port)
 		for _, values := range x.header {
 			for i := range values {
@@ -298,7 +299,7 @@ func (x exchange) compare(t *testing.T, bare exchange, method string, page, code
 		}
 	}
 	if page {
-		bare.header, bare.body = asPage(bare.header), decoded(t, bare)
+		bare.header, bare.body = asPage(bare), decoded(t, bare)
 		x.header, x.body = unmarked(x.header), inserted.ReplaceAllString(decoded(t, x), "")
 		if codedBySite || method == http.MethodHead || len(bare.body) < encodeMinimum {
 			dropCoding(x.header)
@@ -336,7 +337,8 @@ const encodeMinimum = 512
 // asPage makes of the header of a page what the module may make of it. This is
 // the written list:
 //
-//   - Cache-Control is private and no-cache, or no-store if the site says so;
+//   - Cache-Control is private and no-cache, or no-store if the site says so, or on
+//     plain HTTP;
 //     what speaks to shared caches goes, and Expires with it;
 //   - Vary gets Cookie, Sec-GPC and Accept-Language;
 //   - ETag gets a suffix, and Last-Modified becomes one where there is none;
@@ -348,8 +350,8 @@ const encodeMinimum = 512
 //     does not know the length of an answer to HEAD.
 //
 // In the body, elements marked as inserted are added.
-func asPage(bare http.Header) http.Header {
-	h := bare.Clone()
+func asPage(bare exchange) http.Header {
+	h := bare.header.Clone()
 	if h == nil {
 		h = http.Header{}
 	}
@@ -357,6 +359,9 @@ func asPage(bare http.Header) http.Header {
 		delete(h, name)
 	}
 	control, last := "private", ", no-cache"
+	if !bare.secure {
+		last = ", no-store"
+	}
 	for directive := range strings.SplitSeq(strings.Join(h["Cache-Control"], ","), ",") {
 		switch directive = strings.TrimSpace(directive); {
 		case directive == "", directive == "public", directive == "private", directive == "no-cache", strings.HasPrefix(directive, "s-maxage"):
