@@ -276,7 +276,7 @@ func (w *responseWriter) sendMeasured(n int) error {
 		w.Header()["Content-Length"] = []string{strconv.Itoa(w.length - n + len(*w.output))}
 	}
 	status := w.measuring
-	w.measuring = 0
+	w.measuring, w.began = 0, w.output != nil
 	w.keepCookies()
 	w.sendHeader(status)
 	return w.sendOutput()
