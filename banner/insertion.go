@@ -68,7 +68,6 @@ func New(c Config) (*Banner, error) {
 		config: c, languages: newLanguages(c.Languages),
 		asking: map[string]markup{}, answered: map[string]markup{}, standIns: map[string]standIns{},
 	}
-	style := styleElement(bannerStyle)
 	for _, lang := range c.Languages {
 		v := c.view(lang)
 		v.Pages = originSlot + c.Path
@@ -76,22 +75,17 @@ func New(c Config) (*Banner, error) {
 		if b.standIns[lang], err = newStandIns(v); err != nil {
 			return nil, err
 		}
-		v.Style = style
-		answered, err := render("manage.html", v)
-		if err != nil {
-			return nil, err
-		}
-		v.Style = ""
+		v.Style = styleElement(manageStyle)
 		manage, err := render("manage.html", v)
 		if err != nil {
 			return nil, err
 		}
-		v.Style = style
+		v.Style = styleElement(bannerStyle)
 		banner, err := render("banner.html", v)
 		if err != nil {
 			return nil, err
 		}
-		b.answered[lang] = cut(answered)
+		b.answered[lang] = cut(manage)
 		b.asking[lang] = cut(banner + manage)
 	}
 	return b, nil
@@ -167,6 +161,7 @@ var (
 // page, since a Content-Security-Policy may admit them by hash.
 var (
 	bannerStyle  = sheet("banner.css")
+	manageStyle  = sheet("manage.css")
 	standInStyle = sheet("standin.css")
 )
 
@@ -187,7 +182,7 @@ func styleElement(text string) template.HTML {
 // Elements returns what admits the inserted elements in a Content-Security-Policy.
 func (b *Banner) Elements() enforcer.Elements {
 	e := enforcer.Elements{
-		Styles: []string{hashSource(bannerStyle), hashSource(standInStyle)}, Framed: []string{hashSource(standInStyle)},
+		Styles: []string{hashSource(bannerStyle), hashSource(manageStyle), hashSource(standInStyle)}, Framed: []string{hashSource(standInStyle)},
 		Form: b.config.Path + "/choice",
 	}
 	if b.config.Policy.AllowUndeclaredHosts {
