@@ -3,6 +3,7 @@ package enforcer
 import (
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/policy"
@@ -38,13 +39,29 @@ func (v *Visit) describePage(status int, h http.Header, banner bool) {
 	} else {
 		keepPrivate(h, "no-cache")
 	}
+	v.varies(h)
+	if banner {
+		vary(h, "Accept-Language")
+	}
+}
+
+// varies says which request headers the choice is read from.
+func (v *Visit) varies(h http.Header) {
 	vary(h, "Cookie")
 	if v.enforcer.GlobalPrivacyControl {
 		vary(h, "Sec-GPC")
 	}
-	if banner {
-		vary(h, "Accept-Language")
+}
+
+// variesByChoice reports whether the site says that its answer depends on
+// ConsentHeader, which no cache in front sees.
+func variesByChoice(h http.Header) bool {
+	for _, line := range h["Vary"] {
+		if slices.ContainsFunc(splitList(line), func(name string) bool { return strings.EqualFold(name, ConsentHeader) }) {
+			return true
+		}
 	}
+	return false
 }
 
 // confirm says of a page that the browser has it as it is. The policies it came

@@ -155,16 +155,22 @@ func (g *gate) held(raw string) bool {
 }
 
 // HoldsRequest reports whether one of paths, decoded, belongs to a tracker under
-// the site's own name that is not granted.
+// the site's own name that is not granted. The answer of one that is
+// granted will be for this visitor alone.
 func (v *Visit) HoldsRequest(paths ...string) bool {
 	p := v.enforcer.Policy
 	if !p.DeclaresPaths() {
 		return false
 	}
 	for _, path := range paths {
-		if verdict, _ := p.Host("", "", cleanPath(path), &v.Standing.Grants); verdict == policy.Refused {
+		path = cleanPath(path)
+		if verdict, _ := p.Host("", "", path, &p.Always); verdict != policy.Refused {
+			continue
+		}
+		if verdict, _ := p.Host("", "", path, &v.Standing.Grants); verdict == policy.Refused {
 			return true
 		}
+		v.personal = true
 	}
 	return false
 }
@@ -219,7 +225,7 @@ func (v *Visit) admitInserted(h http.Header) {
 
 // addPolicy adds our own policy, which admits what is granted.
 func (v *Visit) addPolicy(h http.Header) {
-	own := v.contentPolicy()
+	own := v.contentPolicy(&v.Standing.Grants)
 	if own == "" {
 		return
 	}
@@ -230,14 +236,14 @@ func (v *Visit) addPolicy(h http.Header) {
 	h[enforcedPolicy] = append(h[enforcedPolicy], own)
 }
 
-// contentPolicy is the Content-Security-Policy of this visitor's pages, empty
-// where it could not tell what to keep out.
-func (v *Visit) contentPolicy() string {
+// contentPolicy is our own Content-Security-Policy for who has granted that much,
+// empty where it could not tell what to keep out.
+func (v *Visit) contentPolicy(grants *policy.Set) string {
 	e := v.enforcer
 	if e.Policy.AllowUndeclaredHosts {
 		return ""
 	}
-	key := policyKey{grants: v.Standing.Grants}
+	key := policyKey{grants: *grants}
 	if v.origin() != "" {
 		key.site, key.host = siteOf(v.Host), v.Host
 	}

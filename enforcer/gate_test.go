@@ -141,7 +141,7 @@ func TestWithoutRegistrableDomainOnlyTheHostIsFirstParty(t *testing.T) {
 		if _, held := v.gate().Holds([]byte(row.address)); held != row.held {
 			t.Errorf("on %s, %s: held %t, want %t", row.host, row.address, held, row.held)
 		}
-		if policy := v.contentPolicy(); row.host == "localhost" && (strings.Contains(policy, "*.localhost") || !strings.Contains(policy, " localhost:*")) {
+		if policy := v.contentPolicy(&v.Standing.Grants); row.host == "localhost" && (strings.Contains(policy, "*.localhost") || !strings.Contains(policy, " localhost:*")) {
 			t.Errorf("policy on localhost: %s", policy)
 		}
 	}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer/coding"
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer/rewriter"
-	"github.com/caddy-cookie-consent/caddy-cookie-consent/policy"
 )
 
 // expectPage decides from the request whether a banner belongs on the page that
@@ -158,7 +157,16 @@ func (v *Visit) describe(status int, h http.Header, kind mediaKind, rewritten bo
 		return
 	}
 	unread := kind.doubtful && h["Content-Encoding"] != nil
-	if !kind.document && !(v.runs && (kind.active || unread)) {
+	switch {
+	case kind.document, v.runs && (kind.active || unread):
+	case kind.active:
+		// a part of a page, which a cache may hand out as a document or a worker:
+		// it gets what is the same for everybody, and stays as cacheable as it is
+		if own := v.contentPolicy(&v.enforcer.Policy.Always); own != "" {
+			h[enforcedPolicy] = append(h[enforcedPolicy], own)
+		}
+		return
+	default:
 		return
 	}
 	if rewritten && v.page {
@@ -170,7 +178,7 @@ func (v *Visit) describe(status int, h http.Header, kind mediaKind, rewritten bo
 		dropSigned(h)
 	}
 	// what is granted whole now may be held back from the next, or later
-	if rewritten || len(h[enforcedPolicy]) > before || kind.document && v.enforcer.Policy.HoldsBack(&policy.Set{}) {
+	if rewritten || len(h[enforcedPolicy]) > before || kind.document && v.enforcer.Policy.HoldsBack(&v.enforcer.Policy.Always) {
 		v.describePage(status, h, rewritten && v.page)
 	}
 }

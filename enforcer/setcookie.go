@@ -116,6 +116,7 @@ func (v *Visit) filterSetCookie(line string, now time.Time) (string, bool) {
 	case rule.Measurement && v.hasMeasured(c.name):
 		return "", false // a new visit does not prolong it
 	}
+	v.personal = v.personal || v.enforcer.Policy.Depends(rule)
 	line = shorten(line, &c, rule, now)
 	return v.addAttributes(line, &c, rule), true
 }

@@ -88,6 +88,7 @@ type Visit struct {
 	runs     bool   // an answer that is SVG, XML or a script is a document or a worker
 	head     bool
 	connects bool // CONNECT: WebSockets over HTTP/2 and HTTP/3 (RFC 8441, RFC 9220)
+	personal bool // what the answer says depends on the choice
 	referer  string
 	matched  string // the entity tag of this state that the browser has
 	decides  gate

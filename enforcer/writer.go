@@ -437,7 +437,14 @@ func (v *Visit) enforceHeader(h http.Header, final bool) {
 	if g := v.gate(); g != nil {
 		closeSideDoors(h, g.held)
 	}
-	if final && len(v.dropped) > 0 {
+	if !final {
+		return
+	}
+	if v.personal || variesByChoice(h) {
+		keepPrivate(h)
+		v.varies(h)
+	}
+	if len(v.dropped) > 0 {
 		v.Expire(h)
 		keepPrivate(h)
 	}

@@ -129,8 +129,9 @@ type Policy struct {
 	// Active holds the categories that have a service, Necessary aside, in
 	// declared order. Answers are kept by position in it.
 	Active []*Purpose
-	// Exempt holds the services that need no consent.
-	Exempt Set
+	// Exempt holds the services that need no consent, Always those of them that
+	// nobody can object to.
+	Exempt, Always Set
 	// Loads holds the services that load something or have scripts in the page.
 	Loads Set
 	// Revision identifies the whole declaration, texts included.
@@ -183,6 +184,9 @@ func New(d Declaration) (*Policy, error) {
 		p.services[s.ID] = i
 		if s.Category == Necessary || categories[s.Category].Exempt {
 			p.Exempt.Add(i)
+			if s.Category == Necessary {
+				p.Always.Add(i)
+			}
 		}
 	}
 	if err := p.activate(); err != nil {
@@ -271,6 +275,9 @@ func (p *Policy) Verdict(name string, grants *Set) (Verdict, *Rule) {
 	}
 	return Refused, rule
 }
+
+// Depends reports whether it depends on the visitor what becomes of a rule's cookie.
+func (p *Policy) Depends(rule *Rule) bool { return rule != nil && !p.Always.Covers(&rule.needs) }
 
 // PassesExact reports whether the cookie-name that text begins with, up to its
 // first "=", is declared as it stands, without a pattern, and passes, and nothing
