@@ -32,8 +32,12 @@ func closeSideDoors(h http.Header, held func(address string) bool) {
 			})
 		case "Refresh":
 			dropLines(h, name, lines, func(line string) bool {
-				address := rewriter.RefreshAddress([]byte(line))
-				return len(address) > 0 && held(string(address))
+				leads := false
+				rewriter.Refreshes([]byte(line), func(address []byte) bool {
+					leads = held(string(address))
+					return !leads
+				})
+				return leads
 			})
 		case "Sourcemap", "X-Sourcemap":
 			dropLines(h, name, lines, func(line string) bool { return held(trimOWS(line)) })

@@ -51,6 +51,8 @@ func TestSideDoors(t *testing.T) {
 		{name: "a refresh", header: "Refresh", value: "0; url=" + ads},
 		{name: "a refresh in quotes", header: "Refresh", value: `3,URL = "` + ads + `"`},
 		{name: "a refresh without url=", header: "Refresh", value: "0 " + ads},
+		{name: "a refresh in Chromium's quotes", header: "Refresh", value: "0; url='//own'@x//ads/'"},
+		{name: "a refresh in quotes up to the first", header: "Refresh", value: `0; url="//ads" "`},
 		{name: "a refresh to the site", header: "Refresh", value: "0; url=/x", want: "0; url=/x"},
 		{name: "a refresh of the page itself", header: "Refresh", value: "30", want: "30"},
 		{name: "a refresh that is none", header: "Refresh", value: "url=" + ads, want: "url=" + ads},

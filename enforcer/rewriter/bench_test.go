@@ -33,7 +33,7 @@ var corpora = []struct {
 		fmt.Fprintf(out, "<p>%s, <em>%s</em> %s.</p>\n\n", words(r, 60), words(r, 2), words(r, 50))
 	}},
 	{"tag-heavy", func(r *rand.Rand, out *strings.Builder) {
-		fmt.Fprintf(out, "<tr class=\"odd\" id=\"r%d\"><td>%d</td><td class=\"n\">%s</td><td><a href=\"/d/%d\" title=\"%s\"><b>%s</b></a></td><td><span class=\"x y\"></span><br></td></tr>\n",
+		fmt.Fprintf(out, "<table><tr class=\"odd\" id=\"r%d\"><td>%d</td><td class=\"n\">%s</td><td><a href=\"/d/%d\" title=\"%s\"><b>%s</b></a></td><td><span class=\"x y\"></span><br></td></tr></table>\n",
 			r.IntN(1000), r.IntN(100), words(r, 1), r.IntN(1000), words(r, 2), words(r, 1))
 	}},
 	{"script-heavy", func(r *rand.Rand, out *strings.Builder) {

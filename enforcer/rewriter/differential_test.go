@@ -64,6 +64,9 @@ func TestSoup(t *testing.T) {
 func differ(t testing.TB, document string, sizes []int) string {
 	t.Helper()
 	output := held(t, inserting(&testGate{marks: true}), document, len(document)+1)
+	if rises := ascending(document, sizes[0]); !rises {
+		t.Errorf("%q: edits fall", document)
+	}
 	open := held(t, inserting(&openGate{}), document, len(document)+1)
 	for _, size := range sizes {
 		if got := held(t, inserting(&testGate{marks: true}), document, size); got != output {
@@ -76,11 +79,40 @@ func differ(t testing.TB, document string, sizes []int) string {
 	if got := strip(withoutInsertion(output)); got != document {
 		t.Errorf("without marks: %q\nwant %q", got, document)
 	}
-	if got := withoutInsertion(open); got != document {
+	if got := withoutInsertion(open); got != document && !unknowable.MatchString(document) {
 		t.Errorf("nothing held: %q\nwant %q", got, document)
 	}
 	return output
 }
+
+// ascending reports whether what is put into a document in chunks of size is in
+// order, and in what has not left yet.
+func ascending(document string, size int) bool {
+	r := New(io.Discard, inserting(&testGate{marks: true}))
+	for data, more := []byte(nil), true; more; {
+		n := min(size, len(document))
+		data, document, more = append(data, document[:n]...), document[n:], document != ""
+		at := r.scan(data, 0, !more)
+		r.order()
+		last := 0
+		for _, e := range r.edits {
+			if e.at < last || e.at > len(data) {
+				return false
+			}
+			last = e.at
+		}
+		if r.emit(data[:at]) != nil {
+			return false
+		}
+		data = data[at:]
+	}
+	r.release()
+	return true
+}
+
+// unknowable matches what is held back whatever it says: data documents in UTF-16,
+// and tags that go on behind a CDATA section.
+var unknowable = regexp.MustCompile(`(?is)data:|<!\[CDATA\[.*<`)
 
 // sameTree checks that a parser finds the same tree in the output, but for what
 // is put in.
@@ -114,7 +146,7 @@ func dump(document string, restored bool) (string, bool) {
 		switch n.Type {
 		case html.TextNode:
 			data := n.Data
-			if p := n.Parent; restored && p.Type == html.ElementNode && (p.Data == "style" || p.Data == "noscript" || p.Data == "script") {
+			if p := n.Parent; restored && p.Type == html.ElementNode && (p.Namespace != "" || p.Data == "style" || p.Data == "noscript" || p.Data == "script") {
 				data = strip(data)
 			}
 			text.WriteString(data)
@@ -681,12 +713,15 @@ func marked(document string) bool {
 	return false
 }
 
-// foreseeable reports whether no end tag can leave SVG or MathML for an element
-// around it: whether one is open there is known to a parser only.
+// foreseeable reports whether the stack of open elements is known to the end: no
+// formatting element is reconstructed around SVG or MathML, and no part of a table
+// is put in that no tag names.
 func foreseeable(document string) bool {
 	lower := strings.ToLower(document)
-	return !strings.Contains(lower, "</") || !strings.Contains(lower, "<svg") && !strings.Contains(lower, "<math")
+	return !strings.Contains(lower, "<svg") && !strings.Contains(lower, "<math") || !unforeseeable.MatchString(lower)
 }
+
+var unforeseeable = regexp.MustCompile(`<(a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u|col|colgroup|td|th|tr|select|frameset|plaintext)[ \t\n\f\r/>]`)
 
 // oracleKnows reports whether the oracle's tree is that of browsers.
 func oracleKnows(document string) bool {

@@ -1,10 +1,6 @@
 package rewriter
 
-import (
-	"bytes"
-	"encoding/json"
-	"strconv"
-)
+import "bytes"
 
 // player is a video or audio element the scanner is in.
 type player struct {
@@ -15,6 +11,9 @@ type player struct {
 
 // hold holds back what the element loads whose name ends at data[p].
 func (r *Rewriter) hold(data []byte, p int, e *element, c content) {
+	if r.ahead && !loadsAhead(e.kind) {
+		return
+	}
 	switch e.kind {
 	case script:
 		r.holdScript(data, p, c)
@@ -22,8 +21,8 @@ func (r *Rewriter) hold(data []byte, p int, e *element, c content) {
 	case noscript:
 		return
 	case style:
-		if r.config.XML || r.isForeign() {
-			r.holdForeignSheet(data, p, c)
+		if r.textIsMarkup() {
+			r.holdMarkedUpSheet(data, p, c)
 		}
 		return
 	case iframe, frame, object, embed:
@@ -74,7 +73,7 @@ func (r *Rewriter) hold(data []byte, p int, e *element, c content) {
 func (r *Rewriter) holdBase(data []byte, p int) {
 	href := r.first(aHref)
 	switch {
-	case href == nil || r.isForeign():
+	case href == nil || r.isForeign() || r.template > 0:
 	case r.nesting == 0:
 		r.config.Gate.Base(string(r.decoded(data, href)))
 	default:
@@ -348,168 +347,16 @@ func (r *Rewriter) holdMeta(data []byte, p int) {
 		if content == nil {
 			return
 		}
-		address := RefreshAddress(r.decoded(data, content))
-		if len(address) == 0 {
-			return
-		}
-		if service, held := r.holds(address); held {
+		service, held := "", false
+		Refreshes(r.decoded(data, content), func(address []byte) bool {
+			service, held = r.holds(address)
+			return !held
+		})
+		if held {
 			r.fill(r.placeholder(p), service)
 			r.renameAll(data, wants(aContent))
 		}
 	}
-}
-
-// RefreshAddress returns where a Refresh header, or a meta element like it, leads
-// to (WHATWG 4.2.5.3, shared declarative refresh steps), nil for the page itself.
-func RefreshAddress(value []byte) []byte {
-	value = bytes.TrimLeft(value, " \t\n\f\r")
-	n := 0
-	for n < len(value) && (value[n] >= '0' && value[n] <= '9' || value[n] == '.') {
-		n++
-	}
-	if n == 0 {
-		return nil
-	}
-	separated := bytes.TrimLeft(value[n:], " \t\n\f\r")
-	if len(separated) > 0 && (separated[0] == ';' || separated[0] == ',') {
-		separated = separated[1:]
-	} else if len(separated) == len(value[n:]) {
-		return nil
-	}
-	value = bytes.TrimLeft(separated, " \t\n\f\r")
-	if hasPrefixFold(value, "url") {
-		if after := bytes.TrimLeft(value[3:], " \t\n\f\r"); len(after) > 0 && after[0] == '=' {
-			value = bytes.TrimLeft(after[1:], " \t\n\f\r")
-		}
-	}
-	if len(value) > 0 && (value[0] == '"' || value[0] == '\'') {
-		quote := value[0]
-		value = value[1:]
-		if end := bytes.IndexByte(value, quote); end >= 0 {
-			value = value[:end]
-		}
-	}
-	return value
-}
-
-// holdFrame holds back a frame, and puts a stand-in where it was.
-func (r *Rewriter) holdFrame(data []byte, p int, e *element) {
-	loads := aSrc
-	if e.kind == object {
-		loads = aData
-	}
-	place := r.placeholder(p)
-	srcdoc := r.first(aSrcdoc)
-	styled, heldStyle := "", false
-	for i := range r.attrs {
-		switch a := &r.attrs[i]; {
-		case a == srcdoc:
-			r.holdDocument(data, a)
-		case a.attr == aStyle && a == r.first(aStyle):
-			styled, heldStyle = r.holdStyle(data, a)
-		}
-	}
-	address := r.first(loads)
-	if address == nil {
-		if heldStyle {
-			r.fill(place, styled)
-		}
-		return
-	}
-	frame := Frame{Anchor: r.value(data, aID)}
-	var held bool
-	value := r.decoded(data, address)
-	frame.Service, held = r.holds(value)
-	own := frame.Anchor == ""
-	if frame.Service != "" && r.nesting == 0 {
-		r.frames++
-		if own {
-			frame.Anchor = "cookie-consent-content-" + strconv.Itoa(r.frames)
-		}
-	}
-	if !held {
-		switch {
-		case own && frame.Anchor != "" && frame.Anchor == r.config.Anchor:
-			r.insertAt(place, ` id="`, frame.Anchor, `"`)
-		case heldStyle:
-			r.fill(place, styled)
-		}
-		return
-	}
-	frame.Address = string(value)
-	taken := wants(loads)
-	var standIn []byte
-	name := ""
-	switch {
-	case e.kind == iframe && srcdoc == nil:
-		frame.Form, name = Srcdoc, "srcdoc"
-		taken |= wants(aSandbox)
-	case e.kind == iframe, e.kind == object && bytes.HasPrefix([]byte(r.value(data, aType)), []byte("image/")):
-	case frame.Service != "":
-		frame.Form, name = Address, "src"
-		if e.kind == object {
-			name = "data"
-		}
-		taken |= wants(aType)
-	}
-	if name != "" {
-		standIn = r.config.Gate.StandIn(r.page, frame)
-	}
-	from := len(r.arena)
-	if len(standIn) > 0 {
-		r.arena = append(r.arena, ' ')
-		r.arena = append(r.arena, name...)
-		r.arena = append(r.arena, `="`...)
-		r.arena = append(escape(r.arena, standIn, '"'), '"')
-	}
-	r.fill(place, frame.Service)
-	r.edits[place].from = from
-	r.renameSorted(data, place, taken)
-}
-
-// insertAt puts parts in a place that was kept.
-func (r *Rewriter) insertAt(place int, parts ...string) {
-	from := len(r.arena)
-	for _, part := range parts {
-		r.arena = append(r.arena, part...)
-	}
-	r.edits[place].from, r.edits[place].to = from, len(r.arena)
-}
-
-// renameSorted renames attributes among edits that were made to others, from
-// place on.
-func (r *Rewriter) renameSorted(data []byte, place int, attrs uint32) {
-	r.renameAll(data, attrs)
-	for i := place + 1; i < len(r.edits); i++ {
-		for k := i; k > place && r.edits[k].at < r.edits[k-1].at; k-- {
-			r.edits[k], r.edits[k-1] = r.edits[k-1], r.edits[k]
-		}
-	}
-}
-
-// holdDocument holds back what the document in a srcdoc loads.
-func (r *Rewriter) holdDocument(data []byte, a *attribute) {
-	if r.nesting >= maxNesting {
-		r.renameAll(data, wants(aSrcdoc))
-		return
-	}
-	raw := data[a.value:a.end]
-	document, offsets := decode(nil, raw, make([]int32, 0, len(raw)))
-	inner := r.nested()
-	inner.scan(document, 0, true)
-	for _, e := range inner.edits {
-		if e.from == e.to {
-			continue
-		}
-		at := len(raw)
-		if e.at < len(offsets) {
-			at = int(offsets[e.at])
-		}
-		from := len(r.arena)
-		r.arena = escape(r.arena, inner.arena[e.from:e.to], a.quote)
-		r.edits = append(r.edits, edit{a.value + at, from, len(r.arena)})
-	}
-	inner.release()
 }
 
 // playerBegins notes what a video or audio element holds back by itself.
@@ -526,215 +373,6 @@ func (r *Rewriter) playerEnds(end int) {
 	ended := r.player
 	r.player = player{}
 	if ended.held && r.nesting == 0 {
-		r.insertBytes(end, r.config.Gate.StandIn(r.page, ended.frame))
+		r.insertBytes(end, r.standIn(ended.frame))
 	}
-}
-
-// scriptKind is what becomes of a script element.
-type scriptKind uint8
-
-const (
-	dataBlock scriptKind = iota // nothing
-	executable
-	importMap
-	speculationRules
-)
-
-// scriptKind follows WHATWG 4.12.1.1, prepare the script element.
-func (r *Rewriter) scriptKind(data []byte) scriptKind {
-	declared := r.first(aType)
-	if declared == nil {
-		language := r.first(aLanguage)
-		if language == nil || language.value == language.end {
-			return executable
-		}
-		return kindOfScript(append([]byte("text/"), r.decoded(data, language)...))
-	}
-	if declared.value == declared.end {
-		return executable
-	}
-	return kindOfScript(bytes.Trim(r.decoded(data, declared), " \t\n\f\r"))
-}
-
-func kindOfScript(mediaType []byte) scriptKind {
-	var lower [32]byte
-	if len(mediaType) > len(lower) {
-		return dataBlock
-	}
-	for i, c := range mediaType {
-		if c >= 'A' && c <= 'Z' {
-			c |= 0x20
-		}
-		lower[i] = c
-	}
-	switch string(lower[:len(mediaType)]) {
-	case "module", "text/javascript", "application/javascript", "application/ecmascript", "application/x-ecmascript",
-		"application/x-javascript", "text/ecmascript", "text/javascript1.0", "text/javascript1.1", "text/javascript1.2",
-		"text/javascript1.3", "text/javascript1.4", "text/javascript1.5", "text/jscript", "text/livescript",
-		"text/x-ecmascript", "text/x-javascript":
-		return executable
-	case "importmap":
-		return importMap
-	case "speculationrules":
-		return speculationRules
-	}
-	return dataBlock
-}
-
-// needsText reports whether the text of an inline script decides on it.
-func (r *Rewriter) needsText(data []byte) bool {
-	switch r.scriptKind(data) {
-	case executable:
-		return r.config.Gate.Marks()
-	case importMap, speculationRules:
-		return true
-	}
-	return false
-}
-
-// holdScript holds back a script that comes from elsewhere, or whose text tells
-// whose it is.
-func (r *Rewriter) holdScript(data []byte, p int, c content) {
-	is := r.scriptKind(data)
-	place := r.placeholder(p)
-	reporting, reports := "", false
-	if a := r.first(aAttributionSrc); a != nil {
-		if reporting, reports = r.holdsAttribute(data, a); reports {
-			r.fill(place, reporting)
-			r.renameAll(data, wants(aAttributionSrc))
-		}
-	}
-	if is == dataBlock {
-		return
-	}
-	address := r.first(aSrc)
-	if address == nil { // in SVG, which an end tag may or may not have left
-		if address = r.first(aHref); address == nil {
-			address = r.first(aXlinkHref)
-		}
-	}
-	service, held := "", false
-	switch {
-	case address != nil:
-		service, held = r.holds(r.decoded(data, address))
-	case is == executable && !r.config.Gate.Marks():
-	default:
-		service, held = r.holdText(data, c, is)
-	}
-	if !held {
-		return
-	}
-	r.fill(place, service, ` type="text/plain"`)
-	r.renameSorted(data, place, wants(aSrc, aHref, aXlinkHref, aType))
-}
-
-// holdText holds back an inline script, or addresses in its text.
-func (r *Rewriter) holdText(data []byte, c content, is scriptKind) (service string, held bool) {
-	text := data[c.start:c.end]
-	switch {
-	case is == executable:
-		return r.config.Gate.HoldsScript(text)
-	case !c.ended:
-		return "", true // it cannot be known
-	case is == speculationRules:
-		if service, held = r.speculates(text); held {
-			return service, held
-		}
-	}
-	r.holdStrings(text, c.start)
-	return "", false
-}
-
-// holdStrings holds back the addresses in a JSON text, which are its strings, but
-// for the names of members.
-func (r *Rewriter) holdStrings(content []byte, start int) {
-	for i := 0; i < len(content); i++ {
-		if content[i] != '"' {
-			continue
-		}
-		end := i + 1
-		for end < len(content) && content[end] != '"' {
-			if content[end] == '\\' {
-				end++
-			}
-			end++
-		}
-		if end >= len(content) {
-			return
-		}
-		after := bytes.TrimLeft(content[end+1:], " \t\n\r")
-		if len(after) == 0 || after[0] != ':' {
-			var address string
-			if json.Unmarshal(content[i:end+1], &address) == nil {
-				if service, held := r.holds([]byte(address)); held {
-					r.insert(start+i+1, Invalid, service, ";")
-				}
-			}
-		}
-		i = end
-	}
-}
-
-// speculates reports whether speculation rules may follow links to places that
-// are held back: rules that choose links by anything but addresses that are not.
-func (r *Rewriter) speculates(content []byte) (service string, held bool) {
-	var rules map[string]json.RawMessage
-	if json.Unmarshal(content, &rules) != nil {
-		return "", false // browsers ignore it too
-	}
-	for _, raw := range rules {
-		var list []struct {
-			Source string          `json:"source"`
-			Where  json.RawMessage `json:"where"`
-		}
-		if json.Unmarshal(raw, &list) != nil {
-			continue
-		}
-		for _, rule := range list {
-			if (rule.Where != nil || rule.Source == "document") && !r.bounded(rule.Where, 0) {
-				return "", true
-			}
-		}
-	}
-	return "", false
-}
-
-// bounded reports whether a condition on links admits only addresses that are not
-// held back.
-func (r *Rewriter) bounded(raw json.RawMessage, depth int) bool {
-	var where struct {
-		And     []json.RawMessage `json:"and"`
-		Or      []json.RawMessage `json:"or"`
-		Matches any               `json:"href_matches"`
-	}
-	if depth > maxNesting || json.Unmarshal(raw, &where) != nil {
-		return false
-	}
-	for _, condition := range where.And {
-		if r.bounded(condition, depth+1) {
-			return true
-		}
-	}
-	for _, condition := range where.Or {
-		if !r.bounded(condition, depth+1) {
-			return false
-		}
-	}
-	if where.Matches == nil {
-		return len(where.Or) > 0
-	}
-	patterns, ok := where.Matches.([]any)
-	if !ok {
-		patterns = []any{where.Matches}
-	}
-	for _, pattern := range patterns {
-		text, ok := pattern.(string)
-		if !ok {
-			return false
-		}
-		if _, held := r.holds([]byte(text)); held {
-			return false
-		}
-	}
-	return true
 }

@@ -1,5 +1,7 @@
 package rewriter
 
+import "strings"
+
 // kind is an element the scanner acts on; every other is plain.
 type kind uint8
 
@@ -42,6 +44,7 @@ const (
 	svgReference // use, feImage
 	svgDocument  // foreignObject, desc: HTML inside SVG
 	mathText     // mi, mo, mn, ms, mtext: HTML inside MathML
+	mathGlyph    // mglyph, malignmark: MathML in those
 	annotation   // annotation-xml
 	br
 	font
@@ -94,11 +97,12 @@ var (
 
 // element is what is known of a tag name.
 type element struct {
-	kind   kind
+	shape
+	around role   // of the parts of a table that it stands in
+	under  role   // in these it closes nothing
 	wanted uint32 // attributes to read
 	breaks bool   // ends foreign content (WHATWG 13.2.6.5)
 	bare   bool   // without an attribute that is wanted, it means nothing in a body
-	void   bool   // it has no end tag
 }
 
 var (
@@ -111,45 +115,43 @@ var (
 
 func init() {
 	for name, e := range map[string]element{
-		"html": {kind: root, wanted: wants(aLang, aStyle)}, "head": {kind: head, wanted: wants(aStyle), breaks: true},
-		"body": {kind: body, wanted: wants(aBackground, aStyle), breaks: true}, "frameset": {kind: frameset, wanted: wants(aStyle)},
-		"base":  {kind: base, wanted: wants(aHref), void: true},
-		"meta":  {kind: meta, wanted: wants(aHTTPEquiv, aContent, aCharset), breaks: true, void: true},
-		"title": {kind: title, wanted: wants(aStyle)}, "link": {kind: link, wanted: wants(aRel, aHref, aImageSrcset), void: true},
-		"style": {kind: style, wanted: wants(aType)}, "script": {kind: script, wanted: wants(aSrc, aHref, aXlinkHref, aType, aLanguage, aAttributionSrc)},
-		"noscript": {kind: noscript}, "template": {kind: template}, "basefont": {kind: inHead, void: true}, "bgsound": {kind: inHead, void: true},
-		"textarea": {kind: textarea, wanted: wants(aStyle)}, "xmp": {kind: xmp, wanted: wants(aStyle)},
-		"iframe": {kind: iframe, wanted: wants(aSrc, aSrcdoc, aSandbox, aID, aStyle)}, "noembed": {kind: noembed, wanted: wants(aStyle)},
-		"noframes": {kind: noframes, wanted: wants(aStyle)}, "plaintext": {kind: plaintext, wanted: wants(aStyle)},
-		"frame":  {kind: frame, wanted: wants(aSrc, aID, aStyle), void: true},
-		"object": {kind: object, wanted: wants(aData, aType, aID, aStyle)}, "embed": {kind: embed, wanted: wants(aSrc, aType, aID, aStyle), breaks: true, void: true},
-		"img":   {kind: img, wanted: wants(aSrc, aSrcset, aAttributionSrc, aStyle), breaks: true, bare: true, void: true},
-		"image": {kind: image, wanted: wants(aSrc, aSrcset, aHref, aXlinkHref, aStyle)}, "source": {kind: source, wanted: wants(aSrc, aSrcset, aStyle), void: true},
-		"video": {kind: video, wanted: wants(aSrc, aPoster, aID, aStyle)}, "audio": {kind: audio, wanted: wants(aSrc, aID, aStyle)},
-		"track": {kind: track, wanted: wants(aSrc, aStyle), void: true}, "input": {kind: input, wanted: wants(aSrc, aType, aStyle), void: true},
-		"portal": {kind: portal, wanted: wants(aSrc, aStyle)},
-		"font":   {kind: font, wanted: wants(aStyle, aFont), bare: true},
-		"svg":    {kind: svg, wanted: wants(aStyle, aPaint)}, "math": {kind: mathML, wanted: wants(aStyle)},
-		"use": {kind: svgReference, wanted: wants(aHref, aXlinkHref, aStyle)}, "feimage": {kind: svgReference, wanted: wants(aHref, aXlinkHref, aStyle)},
-		"foreignobject": {kind: svgDocument, wanted: wants(aStyle)}, "desc": {kind: svgDocument, wanted: wants(aStyle)},
-		"annotation-xml": {kind: annotation, wanted: wants(aEncoding, aStyle)}, "br": {kind: br, wanted: wants(aStyle), breaks: true, bare: true, void: true},
+		"html": {shape: shape{kind: root}, wanted: wants(aLang, aStyle)}, "head": {shape: shape{kind: head}, wanted: wants(aStyle), breaks: true},
+		"body": {shape: shape{kind: body}, wanted: wants(aBackground, aStyle), breaks: true}, "frameset": {shape: shape{kind: frameset}, wanted: wants(aStyle)},
+		"base":  {shape: shape{kind: base}, wanted: wants(aHref)},
+		"meta":  {shape: shape{kind: meta}, wanted: wants(aHTTPEquiv, aContent, aCharset), breaks: true},
+		"title": {shape: shape{kind: title}, wanted: wants(aStyle)}, "link": {shape: shape{kind: link}, wanted: wants(aRel, aHref, aImageSrcset)},
+		"style": {shape: shape{kind: style}, wanted: wants(aType)}, "script": {shape: shape{kind: script}, wanted: wants(aSrc, aHref, aXlinkHref, aType, aLanguage, aAttributionSrc)},
+		"noscript": {shape: shape{kind: noscript}}, "template": {shape: shape{kind: template}}, "basefont": {shape: shape{kind: inHead}}, "bgsound": {shape: shape{kind: inHead}},
+		"textarea": {shape: shape{kind: textarea}, wanted: wants(aStyle)}, "xmp": {shape: shape{kind: xmp}, wanted: wants(aStyle)},
+		"iframe": {shape: shape{kind: iframe}, wanted: wants(aSrc, aSrcdoc, aSandbox, aID, aStyle)}, "noembed": {shape: shape{kind: noembed}, wanted: wants(aStyle)},
+		"noframes": {shape: shape{kind: noframes}, wanted: wants(aStyle)}, "plaintext": {shape: shape{kind: plaintext}, wanted: wants(aStyle)},
+		"frame":  {shape: shape{kind: frame}, wanted: wants(aSrc, aID, aStyle)},
+		"object": {shape: shape{kind: object}, wanted: wants(aData, aType, aID, aStyle)}, "embed": {shape: shape{kind: embed}, wanted: wants(aSrc, aType, aID, aStyle), breaks: true},
+		"img":   {shape: shape{kind: img}, wanted: wants(aSrc, aSrcset, aAttributionSrc, aStyle), breaks: true, bare: true},
+		"image": {shape: shape{kind: image}, wanted: wants(aSrc, aSrcset, aHref, aXlinkHref, aStyle)}, "source": {shape: shape{kind: source}, wanted: wants(aSrc, aSrcset, aStyle)},
+		"video": {shape: shape{kind: video}, wanted: wants(aSrc, aPoster, aID, aStyle)}, "audio": {shape: shape{kind: audio}, wanted: wants(aSrc, aID, aStyle)},
+		"track": {shape: shape{kind: track}, wanted: wants(aSrc, aStyle)}, "input": {shape: shape{kind: input}, wanted: wants(aSrc, aType, aStyle)},
+		"portal": {shape: shape{kind: portal}, wanted: wants(aSrc, aStyle)},
+		"font":   {shape: shape{kind: font}, wanted: wants(aStyle, aFont), bare: true},
+		"svg":    {shape: shape{kind: svg}, wanted: wants(aStyle, aPaint)}, "math": {shape: shape{kind: mathML}, wanted: wants(aStyle)},
+		"use": {shape: shape{kind: svgReference}, wanted: wants(aHref, aXlinkHref, aStyle)}, "feimage": {shape: shape{kind: svgReference}, wanted: wants(aHref, aXlinkHref, aStyle)},
+		"foreignobject": {shape: shape{kind: svgDocument}, wanted: wants(aStyle)}, "desc": {shape: shape{kind: svgDocument}, wanted: wants(aStyle)},
+		"mglyph": {shape: shape{kind: mathGlyph}, wanted: wants(aStyle)}, "malignmark": {shape: shape{kind: mathGlyph}, wanted: wants(aStyle)},
+		"annotation-xml": {shape: shape{kind: annotation}, wanted: wants(aEncoding, aStyle)}, "br": {shape: shape{kind: br}, wanted: wants(aStyle), breaks: true, bare: true},
 	} {
 		elements.add(name, e)
 	}
 	for _, name := range []string{"mi", "mo", "mn", "ms", "mtext"} {
-		elements.add(name, element{kind: mathText, wanted: wants(aStyle)})
+		elements.add(name, element{shape: shape{kind: mathText}, wanted: wants(aStyle)})
 	}
 	for _, name := range []string{"a", "area"} {
-		elements.add(name, element{kind: hyperlink, wanted: wants(aPing, aAttributionSrc, aStyle), bare: true, void: name == "area"})
+		elements.add(name, element{shape: shape{kind: hyperlink}, wanted: wants(aPing, aAttributionSrc, aStyle), bare: true})
 	}
 	for _, name := range []string{"lineargradient", "radialgradient", "pattern", "textpath"} {
-		elements.add(name, element{kind: svgReference, wanted: wants(aHref, aXlinkHref, aStyle)})
-	}
-	for _, name := range []string{"col", "keygen", "param", "wbr"} {
-		elements.add(name, element{wanted: wants(aStyle), bare: true, void: true})
+		elements.add(name, element{shape: shape{kind: svgReference}, wanted: wants(aHref, aXlinkHref, aStyle)})
 	}
 	for name, breaks := range map[string]bool{"table": true, "thead": false, "tbody": false, "tfoot": false, "tr": false, "td": false, "th": false} {
-		elements.add(name, element{kind: backdrop, wanted: wants(aBackground, aStyle), breaks: breaks, bare: true})
+		elements.add(name, element{shape: shape{kind: backdrop}, wanted: wants(aBackground, aStyle), breaks: breaks, bare: true})
 	}
 	for _, name := range []string{
 		"b", "big", "blockquote", "center", "code", "dd", "div", "dl", "dt", "em", "h1", "h2", "h3", "h4", "h5", "h6", "i", "li",
@@ -157,7 +159,24 @@ func init() {
 	} {
 		elements.add(name, plainBreaking)
 	}
-	elements.add("hr", element{wanted: wants(aStyle), breaks: true, bare: true, void: true})
+	elements.add("hr", plainBreaking)
+	for _, r := range roles {
+		for name := range strings.FieldsSeq(r.names) {
+			e := elements.find(idOf(keyOf(name), len(name)), []byte(name))
+			if e == nil {
+				e = elements.add(name, plainElement)
+			}
+			e.rule, e.role = r.rule, r.role
+			switch {
+			case e.role&cell != 0:
+				e.around, e.under = section|row, row
+			case e.role&row != 0:
+				e.around, e.under = section, section
+			case e.rule == anItem:
+				e.under = listScope
+			}
+		}
+	}
 	for name, a := range map[string]attr{
 		"src": aSrc, "srcset": aSrcset, "href": aHref, "xlink:href": aXlinkHref, "data": aData, "poster": aPoster,
 		"background": aBackground, "ping": aPing, "attributionsrc": aAttributionSrc, "imagesrcset": aImageSrcset,
@@ -189,21 +208,22 @@ var fold, foldAttribute = func() (tag, attribute [256]byte) {
 	return tag, attribute
 }()
 
-// nameTable finds what is known of a name by its key: its last eight bytes in
-// lower case, and its length.
+// nameTable finds what is known of a name by its id.
 type nameTable[T any] struct {
 	slots [256]nameSlot[T]
 }
 
 type nameSlot[T any] struct {
-	key   uint64
+	id    uint64
 	name  string
 	value T
 }
 
-func slotOf(key uint64, length int) uint64 {
-	return ((key + uint64(length)) * 0x9E3779B97F4A7C15) >> 56
-}
+// idOf makes of a name's key, which is its last eight bytes in lower case, and its
+// length what tells names of up to eight bytes apart.
+func idOf(key uint64, length int) uint64 { return key + uint64(length)<<57 }
+
+func slotOf(id uint64) uint8 { return uint8((id * 0x9E3779B97F4A7C15) >> 56) }
 
 func keyOf[T string | []byte](name T) (key uint64) {
 	for i := range len(name) {
@@ -212,24 +232,28 @@ func keyOf[T string | []byte](name T) (key uint64) {
 	return key
 }
 
-func (t *nameTable[T]) add(name string, value T) {
-	key := keyOf(name)
-	at := slotOf(key, len(name))
+func (t *nameTable[T]) add(name string, value T) *T {
+	id := idOf(keyOf(name), len(name))
+	at := slotOf(id)
 	for t.slots[at].name != "" {
-		at = (at + 1) & uint64(len(t.slots)-1)
+		at++
 	}
-	t.slots[at] = nameSlot[T]{key, name, value}
+	t.slots[at] = nameSlot[T]{id, name, value}
+	return &t.slots[at].value
 }
 
+// may reports whether there may be a name with this id.
+func (t *nameTable[T]) may(id uint64) bool { return t.slots[slotOf(id)].id != 0 }
+
 // find returns nil for a name that is not in the table.
-func (t *nameTable[T]) find(key uint64, name []byte) *T {
-	for at := slotOf(key, len(name)); ; at = (at + 1) & uint64(len(t.slots)-1) {
+func (t *nameTable[T]) find(id uint64, name []byte) *T {
+	for at := slotOf(id); ; at++ {
 		slot := &t.slots[at]
-		if slot.name == "" {
-			return nil
-		}
-		if slot.key == key && len(slot.name) == len(name) && (len(name) <= 8 || equalFold(name, slot.name)) {
+		if slot.id == id && len(name) == len(slot.name) && (len(name) <= 8 || equalFold(name, slot.name)) {
 			return &slot.value
+		}
+		if slot.id == 0 {
+			return nil
 		}
 	}
 }
@@ -255,7 +279,8 @@ func hasPrefixFold(text []byte, word string) bool {
 }
 
 func isSpace(c byte) bool {
-	return c == ' ' || c == '\t' || c == '\n' || c == '\f' || c == '\r'
+	const spaces = 1<<' ' | 1<<'\t' | 1<<'\n' | 1<<'\f' | 1<<'\r'
+	return c <= ' ' && uint64(spaces)>>(c&63)&1 != 0
 }
 
 func isLetter(c byte) bool { c |= 0x20; return c >= 'a' && c <= 'z' }

@@ -19,6 +19,7 @@ package rewriter
 import (
 	"bytes"
 	"io"
+	"slices"
 	"sync"
 )
 
@@ -27,6 +28,9 @@ const maxTag = 64 << 10
 
 // maxNesting bounds frames in srcdoc in frames.
 const maxNesting = 8
+
+// maxStandIns bounds how much longer stand-ins make a document.
+const maxStandIns = 200
 
 // What marks an element that is held back: the service on itself, and each
 // attribute that was taken under a longer name.
@@ -83,10 +87,16 @@ type Rewriter struct {
 	held   []byte    // what is not whole yet
 	in     text      // what the scanner is inside of
 	rest   rest      // of a tag that is too long to be held
-	open   []open    // the elements of SVG and MathML it is in, and of HTML in those
-	inner  *Rewriter // that reads a noscript
+	open   []open    // the elements it is in, not in XML
+	inner  *Rewriter // that reads a noscript or CDATA section
 	player player
-	frames int // that belong to a service
+
+	foreign   int // how many are open up to the outermost svg or math, 0 without one
+	paragraph int // up to the last p, if it is still open
+	link      int // up to the last a or nobr, if it is still open
+	template  int // depth of open template elements
+	frames    int // that belong to a service
+	standIns  int // that were put in
 
 	start     bool // nothing was read yet
 	seeking   bool // where the body begins is not known yet
@@ -95,7 +105,6 @@ type Rewriter struct {
 	headed    bool // the insertion of the head is done
 	afterHead bool // the head has ended
 	frameset  bool // instead of a body
-	template  int  // depth of open template elements, while seeking
 	done      bool // the rest passes unseen
 	read      int  // bytes that have left, while seeking
 
@@ -105,6 +114,9 @@ type Rewriter struct {
 	scratch    []byte
 	nesting    int
 	scriptless bool   // it is read as by a browser without script
+	ahead      bool   // it is read as Chromium looks ahead for what to load
+	holding    bool   // something is held back
+	holder     string // the first service that it belongs to
 	lang       string // of the document before, most often the same
 }
 
@@ -189,10 +201,12 @@ func (r *Rewriter) Abort() error {
 // Unseen reports whether all that is still to be written passes unseen.
 func (r *Rewriter) Unseen() bool { return r.done && len(r.held) == 0 }
 
-// emit writes data with the edits, which are then forgotten.
+// emit writes data with its edits, which are then forgotten.
 func (r *Rewriter) emit(data []byte) error {
-	at := 0
-	for _, e := range r.edits {
+	r.order()
+	at, n := 0, 0
+	for ; n < len(r.edits) && r.edits[n].at <= len(data); n++ {
+		e := r.edits[n]
 		if e.from == e.to {
 			continue
 		}
@@ -204,11 +218,24 @@ func (r *Rewriter) emit(data []byte) error {
 		}
 		at = e.at
 	}
-	r.edits, r.arena = r.edits[:0], r.arena[:0]
+	if r.edits = r.edits[:copy(r.edits, r.edits[n:])]; len(r.edits) == 0 {
+		r.arena = r.arena[:0]
+	}
+	for i := range r.edits {
+		r.edits[i].at -= len(data)
+	}
 	if r.seeking {
 		r.read += len(data)
 	}
 	return r.write(data[at:])
+}
+
+// order puts the edits in the order of their places. What is held back in the text
+// of a style sheet is found before what is held back in the tags in it.
+func (r *Rewriter) order() {
+	if byPlace := func(a, b edit) int { return a.at - b.at }; !slices.IsSortedFunc(r.edits, byPlace) {
+		slices.SortStableFunc(r.edits, byPlace)
+	}
 }
 
 func (r *Rewriter) write(data []byte) error {
@@ -277,9 +304,20 @@ func (r *Rewriter) scan(data []byte, i int, final bool) int {
 			i += n
 		}
 		edits, arena := len(r.edits), len(r.arena)
-		next := r.markup(data, i, final)
+		next := 0
+		switch {
+		case i+1 < len(data) && isLetter(data[i+1]):
+			next = r.startTag(data, i, final)
+		case i+2 < len(data) && data[i+1] == '/' && isLetter(data[i+2]):
+			next = r.endTag(data, i)
+		default:
+			next = r.markup(data, i, final)
+		}
 		if next == i { // it is not whole
 			r.edits, r.arena = r.edits[:edits], r.arena[:arena]
+			if final && r.ahead {
+				r.holdOpen(data, i)
+			}
 			if final {
 				return len(data)
 			}
@@ -316,8 +354,8 @@ func (r *Rewriter) inside(data []byte, i int, final bool) (at int, ended bool) {
 			r.in = text{}
 		}
 		return at, ended
-	case noscriptText:
-		return r.noscript(data, i, final)
+	case noscriptText, cdataText:
+		return r.innerText(data, i, final)
 	}
 	at, ended = r.in.skip(data, i, final)
 	if ended {
@@ -329,33 +367,40 @@ func (r *Rewriter) inside(data []byte, i int, final bool) (at int, ended bool) {
 // holds asks the gate. What is not known is held back for nobody.
 func (r *Rewriter) holds(address []byte) (string, bool) {
 	if address == nil {
+		r.holding = true
 		return "", true
 	}
-	return r.config.Gate.Holds(address)
+	service, held := r.config.Gate.Holds(address)
+	if held {
+		r.note(service)
+	}
+	return service, held
 }
 
-// markup reads what begins with "<" at data[i] and returns where it ends, i when
-// it is not whole.
+// note takes note of what is held back.
+func (r *Rewriter) note(service string) {
+	if r.holder == "" {
+		r.holder = service
+	}
+	r.holding = true
+}
+
+// markup reads what begins with "<" at data[i] and is no tag, and returns where it
+// ends, i when it is not whole.
 func (r *Rewriter) markup(data []byte, i int, final bool) int {
 	if i+1 >= len(data) {
 		return r.lone(i, final)
 	}
-	c := data[i+1]
-	switch {
-	case isLetter(c):
-		return r.startTag(data, i, final)
-	case c == '/':
+	switch data[i+1] {
+	case '/':
 		if i+2 >= len(data) {
 			return r.lone(i, final)
 		}
-		if isLetter(data[i+2]) {
-			return r.endTag(data, i)
-		}
 		r.in.in = bogus
 		return i + 2
-	case c == '!':
+	case '!':
 		return r.declaration(data, i, final)
-	case c == '?':
+	case '?':
 		if r.config.XML {
 			return r.instruction(data, i, final)
 		}
@@ -393,6 +438,9 @@ func (r *Rewriter) declaration(data []byte, i int, final bool) int {
 		return i + 4
 	case r.hasCDATA() && bytes.HasPrefix(rest, []byte("<![CDATA[")):
 		r.in.in = cdata
+		if r.config.Gate != nil && !r.config.XML {
+			r.lookAhead()
+		}
 		return i + 9
 	case hasPrefixFold(rest, "<!doctype"):
 		r.document = true

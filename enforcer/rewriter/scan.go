@@ -4,7 +4,7 @@ import "bytes"
 
 // rest is a tag whose beginning has left: it was too long to be held.
 type rest struct {
-	element *element
+	tag
 	closing bool   // it is an end tag
 	quote   byte   // that ends the value the scanner is inside of; 0: a space or ">"
 	wanted  uint32 // attributes to decide on
@@ -48,16 +48,19 @@ func (r *Rewriter) startTag(data []byte, i int, final bool) int {
 		name = localName(name)
 		key = keyOf(name)
 	}
-	e := elements.find(key, name)
+	id := idOf(key, len(name))
+	e := elements.find(id, name)
 	if e == nil {
 		e = &plainElement
 	}
-	fast := e.bare && !r.seeking && len(r.open) == 0
+	t := tag{id, e}
+	fast := e.bare && !r.seeking && r.foreign == 0 && !r.config.XML
 	if fast && window[p] == '>' {
+		r.begin(t)
 		return p + 1
 	}
 	wanted := e.wanted
-	if len(r.open) > 0 || r.config.XML {
+	if r.foreign > 0 || r.config.XML {
 		wanted |= inSVG
 	}
 	r.attrs = r.attrs[:0]
@@ -66,9 +69,10 @@ func (r *Rewriter) startTag(data []byte, i int, final bool) int {
 		if !full {
 			return i
 		}
-		return r.tooLong(window, i, p, e, wanted, at)
+		return r.tooLong(window, i, p, t, wanted, at)
 	}
 	if fast && len(r.attrs) == 0 {
+		r.begin(t)
 		return end
 	}
 	if e.kind == meta && r.namesWideCharset(data) {
@@ -90,7 +94,7 @@ func (r *Rewriter) startTag(data []byte, i int, final bool) int {
 	if r.seeking {
 		r.seekAfter(data, end, e, selfClosing)
 	}
-	r.enter(data, name, e, selfClosing)
+	r.enter(data, t, selfClosing)
 	return end
 }
 
@@ -108,25 +112,30 @@ func (r *Rewriter) endTag(data []byte, i int) int {
 			return i
 		}
 	}
-	if !r.seeking && len(r.open) == 0 && r.player.kind == plain && end > 0 {
+	id := idOf(key, p-i-2)
+	if r.template|r.foreign == 0 && !r.seeking && r.player.kind == plain && end > 0 && r.endInner(id) {
 		return end
 	}
-	e := elements.find(key, window[i+2:p])
-	if e == nil {
-		e = &plainElement
+	t := tag{id, &plainElement}
+	if e := elements.find(id, window[i+2:p]); e != nil {
+		t.element = e
 	}
-	if len(r.open) > 0 {
-		r.leave(window[i+2:p], e)
+	switch {
+	case r.config.XML && t.kind == template:
+		r.template = max(0, r.template-1)
+	case r.config.XML, r.foreign > 0 && r.endForeign(t):
+	default:
+		r.end(t)
 	}
 	if r.seeking {
-		r.seekEnd(i, e)
+		r.seekEnd(i, t.element)
 	}
 	if end == 0 {
-		r.rest = rest{element: &plainElement, closing: true}
+		r.rest = rest{tag: tag{element: &plainElement}, closing: true}
 		r.in = text{in: tagRest}
 		return p
 	}
-	if e.kind != plain && e.kind == r.player.kind {
+	if t.kind != plain && t.kind == r.player.kind {
 		r.playerEnds(end)
 	}
 	return end
@@ -142,25 +151,32 @@ func (r *Rewriter) longName(i, p int, full bool) int {
 	if !full {
 		return i
 	}
-	r.rest = rest{element: &plainElement, closing: true}
+	r.rest = rest{tag: tag{element: &plainElement}, closing: true}
 	r.in = text{in: tagRest}
 	return p - tailOfName
 }
 
-// enter follows a start tag of e into what it holds.
-func (r *Rewriter) enter(data, name []byte, e *element, selfClosing bool) {
+// enter follows a start tag into what its element holds.
+func (r *Rewriter) enter(data []byte, t tag, selfClosing bool) {
 	if r.config.XML {
+		if t.kind == template && !selfClosing {
+			r.template++
+		}
 		return
 	}
-	if len(r.open) > 0 || e.kind == svg || e.kind == mathML {
-		if r.enterForeign(data, name, e, selfClosing) {
-			return
-		}
+	if (r.foreign > 0 || t.kind == svg || t.kind == mathML) && !r.ahead && r.beginForeign(data, t, selfClosing) {
+		return
 	}
-	if r.frameset && e.kind != noframes {
+	if r.frameset && t.kind != noframes {
 		return // the others mean nothing there
 	}
-	switch e.kind {
+	r.begin(t)
+	r.enterText(t.kind)
+}
+
+// enterText enters the text of an element of HTML that has no markup.
+func (r *Rewriter) enterText(k kind) {
+	switch k {
 	case script:
 		r.in = text{in: scriptText, name: "script"}
 	case style:
@@ -192,11 +208,11 @@ func (r *Rewriter) enter(data, name []byte, e *element, selfClosing bool) {
 func (r *Rewriter) enterNoscript() {
 	switch {
 	case r.scriptless:
-	case r.config.Gate != nil:
+	case r.config.Gate != nil && !r.ahead:
 		r.in = text{in: noscriptText, name: "noscript"}
 		r.inner = r.nested()
 		r.inner.scriptless = true
-	case r.seeking:
+	case r.seeking, r.ahead:
 		r.in = text{in: rawText, name: "noscript"}
 	}
 }
@@ -205,13 +221,18 @@ func (r *Rewriter) enterNoscript() {
 func (r *Rewriter) nested() *Rewriter {
 	inner := pool.Get().(*Rewriter)
 	inner.config = Config{Gate: r.config.Gate}
-	inner.page, inner.nesting = r.page, r.nesting+1
+	inner.page, inner.nesting, inner.standIns = r.page, r.nesting+1, r.standIns
 	return inner
 }
 
-// noscript goes on in a noscript element.
-func (r *Rewriter) noscript(data []byte, i int, final bool) (at int, ended bool) {
-	end, ended := rawEnd(data, i, "noscript", final)
+// innerText goes on in a noscript element or CDATA section.
+func (r *Rewriter) innerText(data []byte, i int, final bool) (at int, ended bool) {
+	end := 0
+	if r.in.in == cdataText {
+		end, ended = past(data, i, "]]>", final)
+	} else {
+		end, ended = rawEnd(data, i, "noscript", final)
+	}
 	inner := r.inner
 	at = inner.scan(data[:end], i, ended || final)
 	for _, e := range inner.edits {
@@ -220,11 +241,20 @@ func (r *Rewriter) noscript(data []byte, i int, final bool) (at int, ended bool)
 		}
 	}
 	inner.edits, inner.arena = inner.edits[:0], inner.arena[:0]
+	r.learn(inner)
 	if ended {
 		inner.release()
 		r.inner, r.in = nil, text{}
 	}
 	return at, ended
+}
+
+// learn takes over from inner what counts for the whole document.
+func (r *Rewriter) learn(inner *Rewriter) {
+	r.standIns = inner.standIns
+	if inner.holding {
+		r.note(inner.holder)
+	}
 }
 
 // content is what stands between the start tag and the end tag of an element, as
@@ -239,17 +269,17 @@ type content struct {
 // data is all there is if final, and all that is waited for if full.
 func (r *Rewriter) contentOf(data []byte, start int, e *element, final, full bool) content {
 	c := content{start: start, end: start, known: true, ended: true}
-	asXML := r.config.XML || r.isForeign()
+	asXML := r.textIsMarkup()
 	switch {
-	case e.kind == script && r.first(aSrc) == nil && r.needsText(data):
+	case e.kind == script && r.first(aSrc) == nil && !r.ahead && r.needsText(data):
 		if !asXML {
 			inner := text{in: scriptText}
 			c.end, c.ended = inner.scriptEnd(data, start, final || full)
 			break
 		}
-		c.end, c.ended = xmlEnd(data, start, "script")
+		c.end, c.ended = r.markedUpEnd(data, start, "script")
 	case e.kind == style && asXML:
-		c.end, c.ended = xmlEnd(data, start, "style")
+		c.end, c.ended = r.markedUpEnd(data, start, "style")
 	}
 	c.ended = c.ended || final && !full
 	c.known = c.ended || full
@@ -275,15 +305,15 @@ var neutrals = map[kind]neutral{
 
 // tooLong reads a tag at data[i] that is too long to be held. data[p:] follows its
 // name, and the attributes before data[at] are read.
-func (r *Rewriter) tooLong(data []byte, i, p int, e *element, wanted uint32, at int) int {
+func (r *Rewriter) tooLong(data []byte, i, p int, t tag, wanted uint32, at int) int {
 	if r.seeking {
-		r.seekBefore(data, i, e)
+		r.seekBefore(data, i, t.element)
 	}
-	r.rest = rest{element: e}
+	r.rest = rest{tag: t}
 	r.in = text{in: tagRest}
 	if r.config.Gate != nil {
 		r.rest.wanted = wanted
-		if n, ok := neutrals[e.kind]; ok {
+		if n, ok := neutrals[t.kind]; ok {
 			// what its attributes say together cannot be known
 			r.insert(p, n.inserted, " ", Mark, `=""`)
 			r.rest.taken, r.rest.marked = n.taken, true
@@ -303,7 +333,7 @@ func (r *Rewriter) tooLongFrom(data []byte, at, inValue int) int {
 		end++
 	}
 	name := data[at:end]
-	if found := attributeNames.find(keyOf(name), name); found != nil && r.rest.wanted>>*found&1 != 0 {
+	if found := attributeNames.find(idOf(keyOf(name), len(name)), name); found != nil && r.rest.wanted>>*found&1 != 0 {
 		a := attribute{attr: *found, name: at, nameEnd: end, value: inValue, end: len(data)}
 		r.holdLong(data, &a)
 	}
@@ -347,15 +377,15 @@ func (r *Rewriter) longTag(data []byte, i int, final bool) int {
 	r.holdEach(data, nil)
 	switch {
 	case end > 0:
-		e, closing := r.rest.element, r.rest.closing
+		t, closing := r.rest.tag, r.rest.closing
 		r.in, r.rest = text{}, rest{}
 		if closing {
 			return end
 		}
 		if r.seeking {
-			r.seekAfter(data, end, e, selfClosing)
+			r.seekAfter(data, end, t.element, selfClosing)
 		}
-		r.enter(data, nil, e, selfClosing)
+		r.enter(data, t, selfClosing)
 		return end
 	case final && !full:
 		return len(data)

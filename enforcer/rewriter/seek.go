@@ -68,8 +68,6 @@ func (r *Rewriter) seekBefore(data []byte, i int, e *element) {
 // seekEnd looks at the end tag of e that begins at data[at].
 func (r *Rewriter) seekEnd(at int, e *element) {
 	switch e.kind {
-	case template:
-		r.template = max(0, r.template-1)
 	case head:
 		r.afterHead = r.afterHead || r.template == 0
 	case body, root, br:
@@ -91,8 +89,6 @@ func inHeadOf(k kind) bool {
 // seekAfter looks at a start tag that ended at data[end].
 func (r *Rewriter) seekAfter(data []byte, end int, e *element, selfClosing bool) {
 	switch {
-	case e.kind == template && !(selfClosing && r.config.XML):
-		r.template++
 	case r.template > 0:
 	case e.kind == base:
 		if href := r.first(aHref); href != nil && r.page.Base == "" {

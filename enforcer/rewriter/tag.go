@@ -23,11 +23,11 @@ func (r *Rewriter) attributes(data []byte, i int, wanted uint32) (end int, selfC
 				return 0, false, i, 0
 			}
 			c := data[i]
+			if foldAttribute[c] != 0 || c == '=' {
+				break
+			}
 			if c == '>' {
 				return i + 1, selfClosing, 0, 0
-			}
-			if c != '/' && !isSpace(c) {
-				break
 			}
 			selfClosing = c == '/'
 			i++
@@ -82,7 +82,11 @@ func (r *Rewriter) attributes(data []byte, i int, wanted uint32) (end int, selfC
 		if r.config.XML {
 			name, key = qualifiedName(name, key)
 		}
-		if found := attributeNames.find(key, name); found != nil && wanted>>*found&1 != 0 {
+		id := idOf(key, len(name))
+		if !attributeNames.may(id) {
+			continue
+		}
+		if found := attributeNames.find(id, name); found != nil && wanted>>*found&1 != 0 {
 			a.attr = *found
 			r.attrs = append(r.attrs, a)
 		}

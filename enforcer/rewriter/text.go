@@ -26,6 +26,7 @@ const (
 	value                      // up to quote, of an attribute too long to be held
 	tagRest                    // behind such a value, in the tag
 	noscriptText               // up to the end tag of noscript, with markup to look at
+	cdataText                  // up to "]]>", with what Chromium takes for markup
 )
 
 // skip reads data[i:] up to the end of the text. It returns how far it got, and

@@ -33,6 +33,8 @@ if (1 < 2) "</script>", _paq.push(1)
 //]]></script></body>`},
 	{"a style sheet", `<head><style>@import "//ads/1"; a{b:url(&#x2f;/ads/2)}</style></head><body>|</body>`, `<head><style>@import "¿//ads/1"; a{b:url(¿&#x2f;/ads/2)}</style></head><body>|</body>`},
 	{"a style sheet in CDATA", `<head><style><![CDATA[a>b{c:url(//ads/1)}]]></style></head><body>|</body>`, `<head><style><![CDATA[a>b{c:url(¿//ads/1)}]]></style></head><body>|</body>`},
+	{"a style sheet with elements", `<body>|<style><b style="a:url(//ads/1)"/>c{d:url(//ads/2)}</style></body>`, `<body>|<style><b¡ style="a:url(¿//ads/1)"/>c{d:url(¿//ads/2)}</style></body>`},
+	{"a base in a template", `<body>|<template><base href="/"/></template><base href="//ads/"/><img src="x"/></body>`, `<body>|<template><base href="/"/></template><base href="//ads/"/><img¡ ~src="x"/></body>`},
 	{"an iframe", `<body>|<iframe src="//ads/1"/></body>`, `<body>|<iframe srcdoc="&lt;p title=&#34;ads&#34;&gt;cookie-consent-content-1"¡ ~src="//ads/1"/></body>`},
 	{"a srcdoc", `<body>|<iframe srcdoc="&lt;img src=&quot;//ads/1&quot;>"/></body>`, `<body>|<iframe srcdoc="&lt;img data-cookie-consent-service=&#34;ads&#34; ~src=&quot;//ads/1&quot;>"/></body>`},
 	{"a script that is too long", `<body>|<script type="x" title="…" src="//ads/1"/></body>`, `<body>|<script type="text/plain" data-cookie-consent-service="" ~type="x" title="…" ~src="//ads/1"/></body>`},
