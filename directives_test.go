@@ -1,6 +1,7 @@
 package cookieconsent
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,9 +18,13 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 )
 
-// site is a Caddy in this process, of which there is one at a time.
+// site is a Caddy in this process, of which there is one at a time. Every load
+// listens on a Unix socket of its own, so that no request reaches the
+// configuration before, which may go on accepting for a moment.
 type site struct {
 	address, storage string
+	sockets          string // folder
+	loads            int
 	app, server      string // further JSON
 	lastStatus       int
 	client           http.Client
@@ -32,13 +38,15 @@ type answer struct {
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	sockets, err := os.MkdirTemp("", "") // shorter than a test's: a socket's path has 107 bytes
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }()
-	transport := &http.Transport{}
-	s := &site{address: l.Addr().String(), storage: filepath.Join(t.TempDir(), "storage")}
+	t.Cleanup(func() { _ = os.RemoveAll(sockets) })
+	s := &site{address: "127.0.0.1:8080", storage: filepath.Join(t.TempDir(), "storage"), sockets: sockets}
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", s.socket())
+	}}
 	s.client = http.Client{
 		Transport: transport, Timeout: 30 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -46,6 +54,8 @@ func newSite(t *testing.T) *site {
 	t.Cleanup(transport.CloseIdleConnections)
 	return s
 }
+
+func (s *site) socket() string { return filepath.Join(s.sockets, strconv.Itoa(s.loads)) }
 
 // handle is the JSON of a route.
 func handle(handlers ...string) string {
@@ -60,18 +70,24 @@ func (s *site) config(routes string) []byte {
 	return fmt.Appendf(nil, `{"admin": {"disabled": true, "config": {"persist": false}},
 		"logging": {"logs": {"default": {"writer": {"output": "cookie_consent_test"}}}},
 		"storage": {"module": "file_system", "root": %q},
-		"apps": {%s "http": {"servers": {"site": {"listen": [%q], "protocols": ["h1"], %s
-			"automatic_https": {"disable": true}, "routes": [%s]}}}}}`, s.storage, apps, s.address, s.server, routes)
+		"apps": {%s "http": {"servers": {"site": {"listen": ["unix/%s"], "protocols": ["h1"], %s
+			"automatic_https": {"disable": true}, "routes": [%s]}}}}}`, s.storage, apps, s.socket(), s.server, routes)
 }
 
 // load runs routes until the test ends, or until something else is loaded.
 func (s *site) load(t *testing.T, routes string) {
 	t.Helper()
+	s.loads++
+	s.run(t, s.config(routes))
+}
+
+func (s *site) run(t *testing.T, config []byte) {
+	t.Helper()
 	t.Cleanup(func() { stop(t) })
-	if err := caddy.Load(s.config(routes), true); err != nil {
+	if err := caddy.Load(config, true); err != nil {
 		t.Fatal(err)
 	}
-	s.client.CloseIdleConnections() // the servers before a reload may be closing them
+	s.client.CloseIdleConnections() // those of the load before
 }
 
 func stop(t *testing.T) {
@@ -152,12 +168,9 @@ func (s *site) choose(t *testing.T, choice string) *answer {
 // loadCaddyfile runs a site block until the test ends.
 func (s *site) loadCaddyfile(t *testing.T, options, block string) {
 	t.Helper()
-	data := adapt(t, fmt.Sprintf("{\nadmin off\npersist_config off\nauto_https off\nstorage file_system %q\nlog {\noutput discard\n}\n"+
-		"servers {\nprotocols h1\n}\n%s\n}\nhttp://%s {\n%s\n}\n", s.storage, options, s.address, block))
-	t.Cleanup(func() { stop(t) })
-	if err := caddy.Load(data, true); err != nil {
-		t.Fatal(err)
-	}
+	s.loads++
+	s.run(t, adapt(t, fmt.Sprintf("{\nadmin off\npersist_config off\nauto_https off\nstorage file_system %q\nlog {\noutput discard\n}\n"+
+		"servers {\nprotocols h1\n}\n%s\n}\nhttp://%s {\nbind unix/%s\n%s\n}\n", s.storage, options, s.address, s.socket(), block)))
 }
 
 func adapt(t *testing.T, caddyfile string) []byte {

@@ -246,7 +246,7 @@ func TestMayGrant(t *testing.T) {
 
 func TestGrantsAreLimitedByClientBehindATrustedProxy(t *testing.T) {
 	s := newSite(t)
-	s.server = `"trusted_proxies": {"source": "static", "ranges": ["127.0.0.0/8"]},`
+	s.server = `"trusted_proxies": {"source": "static", "ranges": ["127.0.0.0/8"]}, "trusted_proxies_unix": true,`
 	s.load(t, handle(declared))
 	grant := func(client, choice string) int {
 		r := s.choiceRequest(t, choice)
