@@ -42,6 +42,7 @@ type Banner struct {
 	asking    map[string]markup // by language: banner, manage link, confirmation
 	answered  map[string]markup // without the banner
 	standIns  map[string]standIns
+	head      []*headScript
 }
 
 // view is what the templates see.
@@ -66,7 +67,7 @@ type answer struct{ Value, Action, Label string }
 func New(c Config) (*Banner, error) {
 	b := &Banner{
 		config: c, languages: newLanguages(c.Languages),
-		asking: map[string]markup{}, answered: map[string]markup{}, standIns: map[string]standIns{},
+		asking: map[string]markup{}, answered: map[string]markup{}, standIns: map[string]standIns{}, head: headScripts(c.Policy),
 	}
 	for _, lang := range c.Languages {
 		v := c.view(lang)
@@ -185,8 +186,8 @@ func (b *Banner) Elements() enforcer.Elements {
 		Styles: []string{hashSource(bannerStyle), hashSource(manageStyle), hashSource(standInStyle)}, Framed: []string{hashSource(standInStyle)},
 		Form: b.config.Path + "/choice",
 	}
-	if b.config.Policy.AllowUndeclaredHosts {
-		e.Scripts = []string{hashSource(guard)}
+	for _, script := range b.head {
+		e.Scripts = append(e.Scripts, hashSource(script.text))
 	}
 	return e
 }

@@ -1,7 +1,5 @@
 package config
 
-import "fmt"
-
 // Later reports the first setting whose work this version does not do yet, so
 // that no setting is silently without effect.
 func (s *Site) Later() error {
@@ -25,12 +23,6 @@ func (s *Site) Later() error {
 	} {
 		if setting.set {
 			return notYet(setting.path, setting.what)
-		}
-	}
-	for i, service := range s.Services {
-		path := fmt.Sprintf("services[%d].", i)
-		if len(service.Storage) > 0 {
-			return notYet(path+"storage", "the gating of web storage is")
 		}
 	}
 	return nil

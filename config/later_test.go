@@ -16,7 +16,6 @@ func TestLaterNamesTheSetting(t *testing.T) {
 		{"banner template", with(`"banner": {"template": "a.html"}`), "banner.template"},
 		{"banner theme", with(`"banner": {"theme": {"accent": "red"}}`), "banner.theme"},
 		{"signals", with(`"signals": ["matomo"]`), "signals"},
-		{"storage of a service", service(`"id": "a", "category": "media", "storage": [{"area": "local", "key": "k"}]`), "services[1].storage"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := site(t, c.json)

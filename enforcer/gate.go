@@ -250,7 +250,7 @@ func (v *Visit) contentPolicy(grants *policy.Set) string {
 	if key.site != "" {
 		key.host = ""
 	}
-	return e.policies.get(key, func() string {
+	return e.policies.Get(key, func() string {
 		own := slices.Clone(e.Policy.FirstParty)
 		switch {
 		case key.site != "":

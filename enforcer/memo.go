@@ -5,17 +5,17 @@ import (
 	"sync/atomic"
 )
 
-// maxMemo bounds how many texts a memo keeps.
+// maxMemo bounds how many texts a Memo keeps.
 const maxMemo = 1024
 
-// memo keeps texts that are the same for many visits. Reading it takes no lock.
-type memo[K comparable] struct {
+// Memo keeps texts that are the same for many visits. Reading it takes no lock.
+type Memo[K comparable] struct {
 	known atomic.Pointer[map[K]string]
 }
 
-// get returns the text for key, which make makes once or, when many ask at the
+// Get returns the text for key, which make makes once or, when many ask at the
 // same time, a few times.
-func (m *memo[K]) get(key K, make func() string) string {
+func (m *Memo[K]) Get(key K, make func() string) string {
 	known := m.known.Load()
 	if known != nil {
 		if text, ok := (*known)[key]; ok {

@@ -27,6 +27,7 @@ func (v *Visit) expectPage(r *http.Request) {
 	frames := dest == "iframe" || dest == "frame" || dest == "embed" || dest == "object" || dest == "fencedframe"
 	fetched := dest == "" || dest == "empty" // by a script, or nobody knows for what
 	asksHTML := fetched && strings.Contains(accept, "text/html")
+	v.framed = frames
 	v.shown = navigates || frames || asksHTML
 	v.runs = navigates || frames || strings.HasSuffix(dest, "worker") || dest == "" && asksHTML
 	takesHTML := asksHTML || fetched && (accept == "" || strings.Contains(accept, "*/*"))
@@ -81,11 +82,14 @@ const (
 	NoTransform    Untouched = "no_transform"
 )
 
+// guarded reports whether Head belongs in the page.
+func (v *Visit) guarded() bool { return v.enforcer.Head != nil && (v.page || v.framed) }
+
 // rewrites decides from the final header whether the body is HTML that something
 // is to be done in, and can be. What the request asked for does not matter: the
 // answer to it may be kept, and shown as a page.
 func (v *Visit) rewrites(status int, h http.Header, kind mediaKind) bool {
-	if !v.html || !kind.document || !bodyAllowed(status) || attached(h) || !v.page && v.gate() == nil {
+	if !v.html || !kind.document || !bodyAllowed(status) || attached(h) || !v.page && !v.guarded() && v.gate() == nil {
 		return false
 	}
 	_, known := coding.Parse(h["Content-Encoding"])
@@ -126,13 +130,13 @@ func (v *Visit) rewriting(kind mediaKind) rewriter.Config {
 	if g := v.gate(); g != nil {
 		c.Gate = g
 	}
+	if v.guarded() && !kind.xml {
+		c.Head = func(dst []byte, page rewriter.Page) []byte { return v.enforcer.Head(dst, v, page) }
+	}
 	if !v.page {
 		return c
 	}
 	c.Body = func(dst []byte, page rewriter.Page) []byte { return v.enforcer.Insertion(dst, v, page) }
-	if v.enforcer.Head != nil && c.Gate != nil && !kind.xml {
-		c.Head = func(dst []byte, page rewriter.Page) []byte { return v.enforcer.Head(dst, v, page) }
-	}
 	c.Anchor = v.anchor()
 	return c
 }
@@ -169,7 +173,7 @@ func (v *Visit) describe(status int, h http.Header, kind mediaKind, rewritten bo
 	default:
 		return
 	}
-	if rewritten && v.page {
+	if rewritten && (v.page || v.guarded()) {
 		v.admitInserted(h)
 	}
 	before := len(h[enforcedPolicy])

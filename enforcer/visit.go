@@ -61,8 +61,8 @@ type Enforcer struct {
 
 	turn     atomic.Uint32 // of the expiring lines
 	pages    atomic.Uint32 // that got a policy
-	granted  memo[policy.Set]
-	policies memo[policyKey]
+	granted  Memo[policy.Set]
+	policies Memo[policyKey]
 }
 
 // Visit is one request under the policy and its response.
@@ -84,6 +84,7 @@ type Visit struct {
 	html     bool   // an answer that is HTML is rewritten
 	page     bool   // and a page that a banner belongs on
 	shown    bool   // HTML was asked for
+	framed   bool   // it is shown in a frame
 	whole    bool   // it is shown as a document of its own
 	runs     bool   // an answer that is SVG, XML or a script is a document or a worker
 	head     bool
@@ -137,7 +138,7 @@ func (v *Visit) Again() *Visit {
 	return &Visit{
 		enforcer: v.enforcer, Standing: v.Standing, Host: v.Host, Address: v.Address, HTTPS: v.HTTPS, URI: v.URI, Language: v.Language,
 		gpc: v.gpc, connects: v.connects,
-		path: v.path, html: v.html, page: v.page, shown: v.shown, whole: v.whole, runs: v.runs, head: v.head, referer: v.referer, matched: v.matched,
+		path: v.path, html: v.html, page: v.page, shown: v.shown, framed: v.framed, whole: v.whole, runs: v.runs, head: v.head, referer: v.referer, matched: v.matched,
 		dropped: v.dropped, measured: v.measured,
 	}
 }
@@ -145,7 +146,7 @@ func (v *Visit) Again() *Visit {
 // Granted returns the value of ConsentHeader.
 func (v *Visit) Granted() string {
 	e := v.enforcer
-	return e.granted.get(v.Standing.Grants, func() string {
+	return e.granted.Get(v.Standing.Grants, func() string {
 		return strings.Join(e.Policy.Granted(&v.Standing.Grants), ", ")
 	})
 }

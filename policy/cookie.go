@@ -67,7 +67,7 @@ func (p *Policy) declareCookies() error {
 	if p.Preference.Name != "" {
 		rules[p.Preference.Name] = &Rule{Cookie: Cookie{Name: p.Preference.Name}, own: true}
 	}
-	p.cookies = newIndex(rules)
+	p.cookies, p.rules = newIndex(rules), inOrder(rules)
 	return nil
 }
 

@@ -138,6 +138,7 @@ type Policy struct {
 	Revision string
 
 	cookies  index
+	rules    []*Rule // in the order in which they decide
 	hosts    hostIndex
 	own      hostIndex // further origins of the site
 	marks    []mark

@@ -502,7 +502,7 @@ func TestGuardIsSmallAndSafeToEmbed(t *testing.T) {
 // guardCode is the guard as it is embedded: without comments and indents.
 func guardCode(t *testing.T) string {
 	t.Helper()
-	data, err := os.ReadFile("../banner/scripts/guard.js")
+	data, err := os.ReadFile("../banner/scripts/hosts.js")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,156 @@
+package banner
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"net/url"
+	"strings"
+
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer"
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer/rewriter"
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/policy"
+)
+
+//go:embed scripts
+var scriptFiles embed.FS
+
+// headScript is a script that stands before any other of a page. The same text
+// serves every visitor; what differs by grants comes as attributes.
+type headScript struct {
+	text string
+	told func(*policy.Policy, *policy.Set) []string // names and values in turn; nil where the page needs no such script
+	memo enforcer.Memo[policy.Set]                  // told, as markup
+}
+
+// headScripts returns the scripts of a site's pages: cookies keeps its scripts from
+// writing what may not be there, and hosts from loading what is refused, where
+// undeclared hosts may be loaded and no Content-Security-Policy can.
+func headScripts(p *policy.Policy) []*headScript {
+	scripts := []*headScript{{text: readScript("cookies.js"), told: writable}}
+	if p.AllowUndeclaredHosts {
+		scripts = append(scripts, &headScript{text: readScript("hosts.js"), told: loadable})
+	}
+	return scripts
+}
+
+// readScript returns a script without its comment lines and indentation.
+func readScript(name string) string {
+	source, err := scriptFiles.ReadFile("scripts/" + name)
+	if err != nil {
+		panic(err) // embedded
+	}
+	var lines []string
+	for line := range strings.Lines(string(source)) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "//") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+func hashSource(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+// Head appends what belongs before the first script of a page.
+func (b *Banner) Head(dst []byte, v *enforcer.Visit, _ rewriter.Page) []byte {
+	grants := &v.Standing.Grants
+	for _, script := range b.head {
+		told := script.memo.Get(*grants, func() string { return attributes(script.told(b.config.Policy, grants)) })
+		if told == "" {
+			continue
+		}
+		dst = append(dst, `<script data-cookie-consent-inserted=""`...)
+		dst = append(dst, told...)
+		if v.ScriptNonce != "" {
+			dst = append(dst, attributes([]string{"nonce", v.ScriptNonce})...)
+		}
+		dst = append(dst, '>')
+		dst = append(dst, script.text...)
+		dst = append(dst, "</script>"...)
+	}
+	return dst
+}
+
+// attributes writes names and values in turn as markup, without those that are empty.
+func attributes(told []string) string {
+	var out strings.Builder
+	for i := 0; i < len(told); i += 2 {
+		if value := told[i+1]; value != "" {
+			out.WriteString(" " + told[i] + `="` + escape(value) + `"`)
+		}
+	}
+	return out.String()
+}
+
+// writable tells which cookies and keys scripts may write: the cookie-names in the
+// order in which they decide, each with + or -, the last one fits all; and the keys
+// of web storage that belong to a service which is not granted.
+func writable(p *policy.Policy, grants *policy.Set) []string {
+	var names strings.Builder
+	for _, name := range p.Names(grants) {
+		if name.Passes {
+			names.WriteByte('+')
+		} else {
+			names.WriteByte('-')
+		}
+		names.WriteString(escapeName(name.Pattern) + " ")
+	}
+	if p.AllowUndeclared {
+		names.WriteString("+*")
+	} else {
+		names.WriteString("-*")
+	}
+	var keys []string
+	for i := range p.Services {
+		if grants.Has(i) {
+			continue
+		}
+		for _, key := range p.Services[i].Storage {
+			keys = append(keys, key.Area+":"+escapeName(key.Key))
+		}
+	}
+	if names.String() == "+*" && len(keys) == 0 {
+		return nil
+	}
+	return []string{"data-names", names.String(), "data-keys", strings.Join(keys, " ")}
+}
+
+// escapeName escapes what separates names in a list. Stars stay.
+func escapeName(name string) string {
+	return strings.ReplaceAll(url.PathEscape(name), "%2A", "*")
+}
+
+// loadable tells the declared hosts of services that are not granted, and of those
+// that are.
+func loadable(p *policy.Policy, grants *policy.Set) []string {
+	var granted, refused []string
+	for i, s := range p.Services {
+		if grants.Has(i) {
+			granted = append(granted, s.Hosts...)
+		} else {
+			refused = append(refused, s.Hosts...)
+		}
+	}
+	if len(refused) == 0 {
+		return nil
+	}
+	return []string{"data-refused", strings.Join(refused, " "), "data-granted", strings.Join(granted, " ")}
+}
+
+// Version changes whenever what is inserted does, or the declaration.
+func (b *Banner) Version() string {
+	h := sha256.New()
+	h.Write([]byte(b.config.Policy.Revision + manageStyle + standInStyle))
+	for _, script := range b.head {
+		h.Write([]byte(script.text))
+	}
+	for _, lang := range b.config.Languages {
+		for _, m := range []markup{b.asking[lang], b.answered[lang]} {
+			h.Write([]byte(strings.Join(m.pieces, "\x00")))
+		}
+	}
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:9])
+}
