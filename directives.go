@@ -29,7 +29,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 	if err != nil {
 		return nil, err
 	}
-	site, err := caddyfile.Site(h.Dispenser, banner.Languages())
+	site, err := caddyfile.Site(h.Dispenser, banner.Texts())
 	if err != nil {
 		return nil, err
 	}

@@ -65,7 +65,7 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 // network nor the data directory.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	site := h.Site.WithDefaults()
-	if err := site.Check(banner.Languages()); err != nil {
+	if err := site.Check(banner.Texts()); err != nil {
 		return err
 	}
 	if err := h.Later(); err != nil {
@@ -96,7 +96,7 @@ func (h *Handler) compile(site *config.Site) error {
 	seen := banner.Config{
 		Policy: declared, Path: site.Path, Languages: site.Languages, Site: site.Name,
 		Show: site.Banner.Show, ManageLink: site.Banner.ManageLink, GPC: site.GlobalPrivacyControl == "on",
-		Report: h.reported,
+		Texts: site.Texts(), Report: h.reported,
 	}
 	shown, err := banner.New(seen)
 	if err != nil {

@@ -3,13 +3,16 @@ package banner
 import (
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/net/html"
 
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/config"
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer"
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/policy"
 )
@@ -135,29 +138,71 @@ func text(n *html.Node) string {
 	return strings.Join(strings.Fields(out.String()), " ")
 }
 
+// split returns a key without its plural form, and the form.
+func split(key string) (stem, form string) {
+	for _, form := range pluralForms {
+		if stem, ok := strings.CutSuffix(key, form); ok {
+			return stem, form
+		}
+	}
+	return key, ""
+}
+
+var slots = regexp.MustCompile(`\{\w+\}`)
+
 func TestTextsAreComplete(t *testing.T) {
+	reference := texts["fr"]
 	for lang, table := range texts {
-		for key := range texts["fr"] {
-			if strings.TrimSpace(table[key]) == "" {
+		v := voice{Lang: lang, fallback: lang, texts: table}
+		for key, text := range reference {
+			stem, form := split(key)
+			if _, plural := reference[stem+"_other"]; form != "" && plural {
+				for n := range 200 {
+					if got := v.N(stem, n); got == "" || strings.Contains(got, stem) || strings.Contains(got, "{") {
+						t.Errorf("%s: %s for %d is %q", lang, stem, n, got)
+					}
+				}
+				continue
+			}
+			if got, want := slots.FindAllString(table[key], -1), slots.FindAllString(text, -1); strings.TrimSpace(table[key]) == "" {
 				t.Errorf("%s: no text for %q", lang, key)
+			} else if slices.Sort(got); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
+				t.Errorf("%s: %q fills in %q, want %q", lang, key, got, want)
 			}
 		}
-		for key := range table {
-			if _, ok := texts["fr"][key]; !ok {
+		for key, text := range table {
+			stem, _ := split(key)
+			if reference[key] == "" && reference[stem+"_other"] == "" {
 				t.Errorf("%s: %q is no text", lang, key)
 			}
+			if strings.ContainsAny(text, "<>&") {
+				t.Errorf("%s: %q has markup: %q", lang, key, text)
+			}
+		}
+		for _, meta := range []struct{ key, want string }{
+			{"dir", map[bool]string{true: "rtl", false: "ltr"}[lang == "ar" || lang == "he"]},
+			{"reviewed_by", map[bool]string{true: reference["reviewed_by"], false: "nobody"}[lang == "fr" || lang == "en"]},
+		} {
+			if got := table[meta.key]; got != meta.want {
+				t.Errorf("%s: %s is %q, want %q", lang, meta.key, got, meta.want)
+			}
+		}
+		if !strings.Contains(table["changing"], table["manage"]) {
+			t.Errorf("%s: how to change one's mind does not name the link %q: %q", lang, table["manage"], table["changing"])
 		}
 	}
 }
 
-// R-1.5: what a refusal may not be called.
-func TestRefusingIsCalledRefusing(t *testing.T) {
+// R-1.5: the two answers are called alike, and the refusing one says what it does.
+func TestAnswersAreCalledWhatTheyDo(t *testing.T) {
 	for lang, table := range texts {
-		label := strings.ToLower(table["refuse_all"])
-		for _, word := range []string{"essentiel", "essential", "paramétrer", "settings", "plus tard", "later", "savoir plus", "more"} {
-			if strings.Contains(label, word) {
-				t.Errorf("%s: %q", lang, label)
-			}
+		accept, refuse := utf8.RuneCountInString(table["accept_all"]), utf8.RuneCountInString(table["refuse_all"])
+		if accept > 2*refuse || refuse > 2*accept {
+			t.Errorf("%s: %q and %q are not of a length", lang, table["accept_all"], table["refuse_all"])
+		}
+		site := &config.Site{Languages: []string{lang}, Services: []config.Service{{ID: "a", Category: "necessary", Ground: "security"}}}
+		if err := site.WithDefaults().Check(texts); err != nil {
+			t.Errorf("%s: %v", lang, err)
 		}
 	}
 }

@@ -82,7 +82,7 @@ func (c *charterView) state(s *policy.Standing) string {
 	if !c.Policy.Asks() && s.Choice.Time == 0 {
 		return c.T("choice.nothing")
 	}
-	return c.T("choice."+string(s.State), "date", time.Unix(s.Choice.Time, 0).UTC().Format(time.DateOnly))
+	return c.T("choice."+string(s.State), "date", c.Date(s.Choice.Time))
 }
 
 func (c *charterView) purpose(p *policy.Purpose, answer policy.Answer, granted *policy.Set) purposeView {

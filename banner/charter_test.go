@@ -107,7 +107,7 @@ func TestTheFormShowsTheChoice(t *testing.T) {
 	if got, want := strings.Join(ticked, " "), "grant=matomo grant=marketing object=audience"; got != want {
 		t.Errorf("ticked %q, want %q", got, want)
 	}
-	if !strings.Contains(text(root), "Votre choix du 2026-11-23 est appliqué.") {
+	if !strings.Contains(text(root), "Votre choix du 23/11/2026 est appliqué.") {
 		t.Error("the date of the choice is missing")
 	}
 }

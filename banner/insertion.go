@@ -23,12 +23,13 @@ var templates = template.Must(template.ParseFS(templateFiles, "templates/*.html"
 // Config is what the visitor sees of a site.
 type Config struct {
 	Policy     *policy.Policy
-	Path       string   // of the module's own pages
-	Languages  []string // offered, the first is the default
-	Site       string   // shown name; empty: the host
-	Show       string   // auto, always or never
-	ManageLink string   // bottom-left, bottom-right or none
-	GPC        bool     // Global Privacy Control is honoured
+	Path       string                 // of the module's own pages
+	Languages  []string               // offered, the first is the default
+	Site       string                 // shown name; empty: the host
+	Show       string                 // auto, always or never
+	ManageLink string                 // bottom-left, bottom-right or none
+	GPC        bool                   // Global Privacy Control is honoured
+	Texts      map[string]policy.Text // that replace ours, by key
 	// Report is told what browsers report as blocked: the directive, and the host
 	// or what stands for one, as inline or data. It may be nil.
 	Report func(directive, host string)
@@ -105,7 +106,7 @@ const (
 	sourceSlot = "cookieconsentsourceslot"
 )
 
-func (c *Config) voice(lang string) voice { return voice{lang, c.Languages[0], texts[lang]} }
+func (c *Config) voice(lang string) voice { return voice{lang, c.Languages[0], c.Texts, texts[lang]} }
 
 func (c *Config) view(lang string) view {
 	v := view{voice: c.voice(lang), Config: *c, Controller: c.Policy.Controller, Return: returnSlot, Query: querySlot}

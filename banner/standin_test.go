@@ -271,7 +271,7 @@ func TestStyleElements(t *testing.T) {
 func TestInsertionIsXML(t *testing.T) {
 	c := testConfig(t, declaration())
 	refused := c.Policy.RefuseAll(policy.Choice{}, clock)
-	for _, lang := range Languages() {
+	for lang := range texts {
 		for _, state := range []struct {
 			name   string
 			choice *policy.Choice

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/text/feature/plural"
 	"golang.org/x/text/language"
 
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/policy"
@@ -48,15 +49,8 @@ func loadTexts() map[string]map[string]string {
 	return all
 }
 
-// Languages lists the languages there are texts for.
-func Languages() []string {
-	tags := make([]string, 0, len(texts))
-	for tag := range texts {
-		tags = append(tags, tag)
-	}
-	slices.Sort(tags)
-	return tags
-}
+// Texts returns all texts by language and key. They must not be changed.
+func Texts() map[string]map[string]string { return texts }
 
 // languages chooses among those a site offers; the first is the default.
 type languages struct {
@@ -93,14 +87,26 @@ func (l *languages) choose(page, accept string) string {
 // voice speaks one language for one site.
 type voice struct {
 	Lang     string
-	fallback string // the site's first language
+	fallback string                 // the site's first language
+	own      map[string]policy.Text // texts of the site's own, by key
 	texts    map[string]string
+}
+
+// Dir is the direction in which the language is written: ltr or rtl.
+func (v voice) Dir() string { return v.texts["dir"] }
+
+// text returns the text called key, the site's own or ours; empty without one.
+func (v voice) text(key string) string {
+	if text := v.own[key][v.Lang]; text != "" {
+		return text
+	}
+	return v.texts[key]
 }
 
 // T returns the text called key, with pairs of {name}, value replaced in it.
 func (v voice) T(key string, pairs ...string) string {
-	text, ok := v.texts[key]
-	if !ok {
+	text := v.text(key)
+	if text == "" {
 		return key
 	}
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -109,13 +115,24 @@ func (v voice) T(key string, pairs ...string) string {
 	return text
 }
 
+// pluralForms are the names of CLDR's plural categories, which end a key.
+var pluralForms = map[plural.Form]string{
+	plural.Zero: "_zero", plural.One: "_one", plural.Two: "_two", plural.Few: "_few", plural.Many: "_many", plural.Other: "_other",
+}
+
 // N returns the text called key for a number.
 func (v voice) N(key string, n int) string {
-	form := "_other"
-	if n == 1 || n == 0 && v.Lang == "fr" {
-		form = "_one"
+	form := key + pluralForms[plural.Cardinal.MatchPlural(language.Make(v.Lang), n, 0, 0, 0, 0)]
+	if v.text(form) == "" {
+		form = key + "_other"
 	}
-	return v.T(key+form, "n", strconv.Itoa(n))
+	return v.T(form, "n", strconv.Itoa(n))
+}
+
+// Date writes a day as the language does.
+func (v voice) Date(unix int64) string {
+	t := time.Unix(unix, 0).UTC()
+	return v.T("date", "year", t.Format("2006"), "month", t.Format("01"), "day", t.Format("02"))
 }
 
 // Of returns a text of the site's own.
@@ -139,10 +156,7 @@ func (v voice) Description(c policy.Category) string {
 	if text := v.Of(c.Description); text != "" {
 		return text
 	}
-	if text, ok := v.texts["category."+c.ID+".description"]; ok {
-		return text
-	}
-	return ""
+	return v.text("category." + c.ID + ".description")
 }
 
 // Lifetime says how long something is kept, in the largest unit that fits.

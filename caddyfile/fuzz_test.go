@@ -29,7 +29,7 @@ func FuzzSite(f *testing.F) {
 		if err != nil {
 			return
 		}
-		site, err := caddyfile.Site(tokens.NewDispenser(input), banner.Languages())
+		site, err := caddyfile.Site(tokens.NewDispenser(input), banner.Texts())
 		if err != nil {
 			if !positioned.MatchString(err.Error()) {
 				t.Errorf("no line in %q", err)
@@ -55,7 +55,7 @@ func checkSite(t *testing.T, site *config.Site) {
 		t.Errorf("JSON %s makes another site:\n%+v\n%+v", data, *site, again)
 	}
 	full := again.WithDefaults()
-	if err := full.Check(banner.Languages()); err != nil {
+	if err := full.Check(banner.Texts()); err != nil {
 		t.Errorf("accepted, and JSON %s is not: %v", data, err)
 	}
 	if _, err := policy.New(full.Declaration()); err != nil {

@@ -22,7 +22,7 @@ type parser struct {
 }
 
 // Site reads the site directive, whose name is the next token, and checks it.
-// languages are those there are texts for.
+// texts are those there are, by language and key.
 //
 //	cookie_consent {
 //	    mode                   enforce | observe
@@ -43,7 +43,7 @@ type parser struct {
 //	    banner                 { … }
 //	    signal                 <vendor...>
 //	}
-func Site(d *caddyfile.Dispenser, languages []string) (*config.Site, error) {
+func Site(d *caddyfile.Dispenser, texts map[string]map[string]string) (*config.Site, error) {
 	p := &parser{d, map[string]caddyfile.Token{}}
 	site := &config.Site{}
 	if !d.Next() {
@@ -53,7 +53,7 @@ func Site(d *caddyfile.Dispenser, languages []string) (*config.Site, error) {
 	if err := p.block("cookie_consent", p.siteWords(site)); err != nil {
 		return nil, err
 	}
-	if err := site.WithDefaults().Check(languages); err != nil {
+	if err := site.WithDefaults().Check(texts); err != nil {
 		return nil, p.locate(err)
 	}
 	return site, nil
@@ -283,8 +283,26 @@ func (p *parser) banner(s *config.Site) error {
 		"hide":        p.word("banner.hide", &b.Hide),
 		"stylesheet":  p.word("banner.stylesheet", &b.Stylesheet),
 		"template":    p.word("banner.template", &b.Template),
+		"text":        func() error { return p.bannerText(b) },
 		"theme":       func() error { return p.theme(b) },
 	})
+}
+
+// bannerText reads text <key> <language> <text>.
+func (p *parser) bannerText(b *config.Banner) error {
+	key := ""
+	if !p.Args(&key) || key == "" {
+		return p.Errf("text takes the key of a text, a language and a text, such as: text accept_all fr \"…\"")
+	}
+	text := b.Texts[key]
+	if err := p.text("banner.texts."+key, &text)(); err != nil {
+		return err
+	}
+	if b.Texts == nil {
+		b.Texts = map[string]config.Text{}
+	}
+	b.Texts[key] = text
+	return nil
 }
 
 func (p *parser) theme(b *config.Banner) error {

@@ -28,9 +28,10 @@ func problem(path, format string, args ...any) error {
 	return &Problem{path, fmt.Sprintf(format, args...)}
 }
 
-// Check finds the first mistake in s, whose defaults must be set. known lists
-// the languages there are texts for.
-func (s *Site) Check(known []string) error {
+// Check finds the first mistake in s, whose defaults must be set. texts are those
+// there are, by language and key.
+func (s *Site) Check(texts map[string]map[string]string) error {
+	known := slices.Sorted(maps.Keys(texts))
 	for _, check := range []func([]string) error{
 		s.checkWords, s.checkLanguages, s.checkPath, s.checkFirstParty, s.checkPreferenceCookie,
 		s.checkCategories, s.checkServices, s.checkPolicy,
@@ -38,6 +39,9 @@ func (s *Site) Check(known []string) error {
 		if err := check(known); err != nil {
 			return err
 		}
+	}
+	if err := s.checkTexts(texts); err != nil {
+		return err
 	}
 	if len(s.Services) == 0 && s.Mode == "enforce" && len(s.Charter) == 0 && s.UndeclaredCookies == "block" {
 		return problem("services", "nothing is declared, so no cookie would pass: run `mode observe` first, then `caddy cookie-consent declare`")

@@ -10,7 +10,10 @@ import (
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/config"
 )
 
-var known = []string{"en", "fr"}
+var known = map[string]map[string]string{
+	"en": {"accept_all": "Accept all", "refuse_all": "Reject all", "title": "Cookies on {site}", "dir": "ltr"},
+	"fr": {"accept_all": "Tout accepter", "refuse_all": "Tout refuser", "title": "Les cookies de {site}", "dir": "ltr"},
+}
 
 // login is a service that makes any declaration complete.
 const login = `{"id": "login", "category": "necessary", "ground": "authentication"}`

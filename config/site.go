@@ -208,6 +208,10 @@ type Banner struct {
 	Stylesheet string `json:"stylesheet,omitempty"`
 	// Template is a file that replaces the banner's markup.
 	Template string `json:"template,omitempty"`
+	// Texts replaces texts of the banner, the charter and the stand-ins by key, as
+	// in {"accept_all": {"fr": "J'accepte tout"}}. A language that is left out keeps
+	// its own text.
+	Texts map[string]Text `json:"texts,omitempty"`
 	// Theme holds colours by name.
 	Theme map[string]string `json:"theme,omitempty"`
 }
