@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,6 +56,7 @@ type shared struct {
 	failure atomic.Pointer[failure]
 	opening sync.Mutex
 	limiter banner.Limiter
+	since   sync.Map // seconds of Unix time, by revision
 }
 
 // failure is why the keys could not be opened, and until when that is taken as
@@ -211,6 +213,35 @@ func makeKeys(ctx context.Context, storage certmagic.Storage) (data []byte, err 
 		return nil, err
 	}
 	return data, storage.Store(ctx, keysFile, data)
+}
+
+// revisions is where the storage keeps when each revision of a policy was first in
+// force.
+const revisions = "cookie_consent/revisions/"
+
+// since returns when a revision was first in force, which is now if the storage
+// knows nothing of it, in seconds of Unix time; 0 while that cannot be read or
+// written.
+func (a *App) since(revision string) int64 {
+	if known, ok := a.shared.since.Load(revision); ok {
+		return known.(int64)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	data, err := a.storage.Load(ctx, revisions+revision)
+	first := time.Now().Truncate(time.Second)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = a.storage.Store(ctx, revisions+revision, []byte(first.UTC().Format(time.RFC3339)+"\n"))
+	case err == nil:
+		first, err = time.Parse(time.RFC3339, strings.TrimSpace(string(data)))
+	}
+	if err != nil {
+		a.logger.Warn("since when the charter is in force could not be read or written", zap.Error(err))
+		return 0
+	}
+	a.shared.since.Store(revision, first.Unix())
+	return first.Unix()
 }
 
 // Interface guards

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -95,8 +96,16 @@ func (h *Handler) compile(site *config.Site) error {
 	}
 	seen := banner.Config{
 		Policy: declared, Path: site.Path, Languages: site.Languages, Site: site.Name,
-		Show: site.Banner.Show, ManageLink: site.Banner.ManageLink, GPC: site.GlobalPrivacyControl == "on",
-		Texts: site.Texts(), Report: h.reported,
+		Show: site.Banner.Show, Position: site.Banner.Position, ManageLink: site.Banner.ManageLink, GPC: site.GlobalPrivacyControl == "on",
+		Hide: site.Banner.Hide, Stylesheet: site.Banner.Stylesheet, Theme: site.Theme(), ShortTable: site.Banner.CharterTable == "short",
+		Signals: site.Signals, Texts: site.Texts(), Since: h.app.since, Report: h.reported,
+	}
+	if site.Banner.Template != "" {
+		text, err := os.ReadFile(site.Banner.Template)
+		if err != nil {
+			return err
+		}
+		seen.Template = string(text)
 	}
 	shown, err := banner.New(seen)
 	if err != nil {
@@ -142,6 +151,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return h.holdRequest(w, visit)
 	}
 	defer visit.Release()
+	if h.enforcer.GlobalPrivacyControl && path == gpcFile {
+		return visit.Finish(h.serveGPC(visit.Writer(w), r, next))
+	}
 	return visit.Finish(next.ServeHTTP(visit.Writer(w), r))
 }
 

@@ -31,6 +31,7 @@ func TestCharter(t *testing.T) {
 	for _, want := range []string{
 		"Charte cookies de portal.example", "Qu'est-ce qu'un cookie ?", "Vous n'avez pas encore choisi", "Votre choix est conservé 6 mois",
 		"Cookies nécessaires", "Cookies statistiques", "Cookies internes", "Cookies tiers", "conservées 25 mois", "Global Privacy Control",
+		"Example Ads (politique", "enregistré nulle part",
 	} {
 		if !strings.Contains(said, want) {
 			t.Errorf("the charter does not say %q", want)
@@ -47,11 +48,11 @@ func TestCharter(t *testing.T) {
 		}
 	}
 	want := []string{
-		`Opendatasoft | Authentification (front et back office) | sessionid | Se souvenir. | 14 jours | Non requis`,
-		`Département <du> "Morbihan" | Choix concernant les cookies | cookies_preferences | Se souvenir de votre choix concernant les cookies. | 6 mois | Non requis`,
-		`Opendatasoft | matomo | _pk_id.* | Mesurer la fréquentation et comprendre l'usage du site. | 13 mois | Requis`,
-		`Example Ads (politique de confidentialité), données transmises hors de l'EEE : US | ads | ads_id | Vous proposer des publicités et mesurer leur effet. | non précisée | Requis`,
-		`Example Ads (politique de confidentialité), données transmises hors de l'EEE : US | ads | IDE, déposé par ads.example | Vous proposer des publicités et mesurer leur effet. | la session | Requis`,
+		`Opendatasoft | Authentification (front et back office) | sessionid | Se souvenir. | 14 jours | ce site | Non requis`,
+		`Département <du> "Morbihan" | Choix concernant les cookies | cookies_preferences | Se souvenir de votre choix concernant les cookies. | 6 mois | ce site | Non requis (votre choix sur les traceurs)`,
+		`Opendatasoft | matomo | _pk_id.* | Mesurer la fréquentation et comprendre l'usage du site. | 13 mois | ce site | Requis`,
+		`Example Ads (politique de confidentialité), données transmises hors de l'EEE : US | ads | ads_id | Vous proposer des publicités et mesurer leur effet. | non précisée | ce site et Example Ads | Requis`,
+		`Example Ads (politique de confidentialité), données transmises hors de l'EEE : US | ads | IDE, déposé par ads.example | Vous proposer des publicités et mesurer leur effet. | la session | Example Ads | Requis`,
 	}
 	if strings.Join(rows, "\n") != strings.Join(want, "\n") {
 		t.Errorf("tables:\n%s\nwant\n%s", strings.Join(rows, "\n"), strings.Join(want, "\n"))
@@ -70,10 +71,10 @@ func TestServicesWithoutCookiesAreListed(t *testing.T) {
 	d.Categories = append(d.Categories, policy.Category{ID: "media"})
 	s := newSite(t, testConfig(t, d))
 	for _, row := range []struct{ kind, want string }{
-		{"Cookies tiers", "video | video | aucun déclaré ; contenu chargé depuis *.video.example, img.example"},
-		{"Cookies internes", "tags | tags | aucun déclaré ; contenu chargé depuis /gtm/*"},
+		{"third_party", "video | video | aucun déclaré ; contenu chargé depuis *.video.example, img.example"},
+		{"first_party", "tags | tags | aucun déclaré ; contenu chargé depuis /gtm/*"},
 	} {
-		table := all(charter(t, s, "", nil), "element", "div", "aria-label", row.kind)
+		table := all(charter(t, s, "", nil), "element", "div", "aria-labelledby", row.kind)
 		var said []string
 		for _, td := range all(table[0], "element", "td") {
 			said = append(said, text(td))

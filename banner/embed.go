@@ -29,7 +29,7 @@ func (p *Pages) embed(w http.ResponseWriter, r *http.Request, v *enforcer.Visit,
 		return p.fail(w, r, v, query.Get("lang"), refusal{status: http.StatusNotFound, text: "content.unknown", framed: framed})
 	}
 	said := p.config.view(p.language(v, query.Get("lang")))
-	said.Style, said.Return = p.style, localPath(query.Get("return"))
+	said.Style, said.Sheet, said.Return = p.style, p.sheet, localPath(query.Get("return"))
 	if path, fragment := wayBack(query.Get("return")); fragment != "" {
 		said.Return = path + "#" + fragment
 	}

@@ -20,14 +20,22 @@ var scriptFiles embed.FS
 type headScript struct {
 	text string
 	told func(*policy.Policy, *policy.Set) []string // names and values in turn; nil where the page needs no such script
+	page bool                                       // it stands in whole pages only, and is told their state too
 	memo enforcer.Memo[policy.Set]                  // told, as markup
 }
 
-// headScripts returns the scripts of a site's pages: cookies keeps its scripts from
-// writing what may not be there, and hosts from loading what is refused, where
-// undeclared hosts may be loaded and no Content-Security-Policy can.
-func headScripts(p *policy.Policy) []*headScript {
-	scripts := []*headScript{{text: readScript("cookies.js"), told: writable}}
+// headScripts returns the scripts of a site's pages: signals tells vendors' scripts
+// what is granted, before any of them (R-4.2), state the site's own, cookies keeps them from writing what may not be there, and hosts from
+// loading what is refused, where undeclared hosts may be loaded and no
+// Content-Security-Policy can.
+func headScripts(p *policy.Policy, signals []string) []*headScript {
+	var scripts []*headScript
+	if len(signals) > 0 {
+		scripts = append(scripts, &headScript{text: readScript("signals.js"), page: true, told: func(p *policy.Policy, grants *policy.Set) []string {
+			return []string{"data-signals", strings.Join(signals, " "), "data-granted", strings.Join(p.Granted(grants), " ")}
+		}})
+	}
+	scripts = append(scripts, &headScript{text: readScript("state.js"), told: usable, page: true}, &headScript{text: readScript("cookies.js"), told: writable})
 	if p.AllowUndeclaredHosts {
 		scripts = append(scripts, &headScript{text: readScript("hosts.js"), told: loadable})
 	}
@@ -59,11 +67,14 @@ func (b *Banner) Head(dst []byte, v *enforcer.Visit, _ rewriter.Page) []byte {
 	grants := &v.Standing.Grants
 	for _, script := range b.head {
 		told := script.memo.Get(*grants, func() string { return attributes(script.told(b.config.Policy, grants)) })
-		if told == "" {
+		if told == "" || script.page && v.Framed() {
 			continue
 		}
 		dst = append(dst, `<script data-cookie-consent-inserted=""`...)
 		dst = append(dst, told...)
+		if script.page {
+			dst = append(dst, ` data-state="`+v.Standing.State+`"`...)
+		}
 		if v.ScriptNonce != "" {
 			dst = append(dst, attributes([]string{"nonce", v.ScriptNonce})...)
 		}
@@ -83,6 +94,17 @@ func attributes(told []string) string {
 		}
 	}
 	return out.String()
+}
+
+// usable tells what is granted, as the site is told, and every service of it.
+func usable(p *policy.Policy, grants *policy.Set) []string {
+	var services []string
+	for i := range p.Services {
+		if grants.Has(i) {
+			services = append(services, p.Services[i].ID)
+		}
+	}
+	return []string{"data-granted", strings.Join(p.Granted(grants), " "), "data-services", strings.Join(services, " ")}
 }
 
 // writable tells which cookies and keys scripts may write: the cookie-names in the
@@ -138,19 +160,4 @@ func loadable(p *policy.Policy, grants *policy.Set) []string {
 		return nil
 	}
 	return []string{"data-refused", strings.Join(refused, " "), "data-granted", strings.Join(granted, " ")}
-}
-
-// Version changes whenever what is inserted does, or the declaration.
-func (b *Banner) Version() string {
-	h := sha256.New()
-	h.Write([]byte(b.config.Policy.Revision + manageStyle + standInStyle))
-	for _, script := range b.head {
-		h.Write([]byte(script.text))
-	}
-	for _, lang := range b.config.Languages {
-		for _, m := range []markup{b.asking[lang], b.answered[lang]} {
-			h.Write([]byte(strings.Join(m.pieces, "\x00")))
-		}
-	}
-	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:9])
 }

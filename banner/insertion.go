@@ -27,9 +27,19 @@ type Config struct {
 	Languages  []string               // offered, the first is the default
 	Site       string                 // shown name; empty: the host
 	Show       string                 // auto, always or never
+	Position   string                 // top, bottom, bottom-left or center
 	ManageLink string                 // bottom-left, bottom-right or none
+	Hide       string                 // CSS selector of the site's own banner; empty: none
+	Stylesheet string                 // path of a style sheet of the site; empty: none
+	Template   string                 // of the banner, instead of ours (html/template); empty: ours
+	Theme      [][2]string            // custom properties of our style sheets: names without --cookie-consent-, values
+	ShortTable bool                   // the charter's tables have four columns
+	Signals    []string               // vendors whose scripts are told the choice
 	GPC        bool                   // Global Privacy Control is honoured
 	Texts      map[string]policy.Text // that replace ours, by key
+	// Since returns when a revision of the policy was first in force, in seconds of
+	// Unix time; 0 when nobody knows. It may be nil.
+	Since func(revision string) int64
 	// Report is told what browsers report as blocked: the directive, and the host
 	// or what stands for one, as inline or data. It may be nil.
 	Report func(directive, host string)
@@ -44,6 +54,7 @@ type Banner struct {
 	answered  map[string]markup // without the banner
 	standIns  map[string]standIns
 	head      []*headScript
+	styles    styles
 }
 
 // view is what the templates see.
@@ -51,6 +62,8 @@ type view struct {
 	voice
 	Config
 	Style      template.HTML
+	Sheet      template.HTML // link to the site's own style sheet
+	Script     template.HTML
 	Asked      []*policy.Purpose
 	Partners   int
 	Exempt     bool // there is exempt measurement
@@ -64,33 +77,63 @@ type view struct {
 // answer is one of the two buttons that end the question.
 type answer struct{ Value, Action, Label string }
 
-// New renders the insertions of a site in every language it offers.
+// New renders the insertions of a site in every language it offers. It fails when
+// the banner's template does.
 func New(c Config) (*Banner, error) {
 	b := &Banner{
-		config: c, languages: newLanguages(c.Languages),
-		asking: map[string]markup{}, answered: map[string]markup{}, standIns: map[string]standIns{}, head: headScripts(c.Policy),
+		config: c, languages: newLanguages(c.Languages), styles: c.styles(), head: headScripts(c.Policy, c.Signals),
+		asking: map[string]markup{}, answered: map[string]markup{}, standIns: map[string]standIns{},
+	}
+	banner := templates.Lookup("banner.html")
+	if c.Template != "" {
+		var err error
+		if banner, err = template.New("banner").Parse(c.Template); err != nil {
+			return nil, err
+		}
 	}
 	for _, lang := range c.Languages {
 		v := c.view(lang)
 		v.Pages = originSlot + c.Path
 		var err error
-		if b.standIns[lang], err = newStandIns(v); err != nil {
+		if b.standIns[lang], err = newStandIns(v, b.styles.standIn); err != nil {
 			return nil, err
 		}
-		v.Style = styleElement(manageStyle)
-		manage, err := render("manage.html", v)
+		v.Sheet, v.Script = c.sheetElement(), scriptElement(v)
+		v.Style = styleElement(b.styles.manage)
+		manage, err := render(templates.Lookup("manage.html"), v)
 		if err != nil {
 			return nil, err
 		}
-		v.Style = styleElement(bannerStyle)
-		banner, err := render("banner.html", v)
+		v.Sheet = ""
+		v.Style = styleElement(b.styles.banner)
+		asking, err := render(banner, v)
 		if err != nil {
+			return nil, err
+		}
+		if err := checkBanner(asking); err != nil {
 			return nil, err
 		}
 		b.answered[lang] = cut(manage)
-		b.asking[lang] = cut(banner + manage)
+		b.asking[lang] = cut(asking + manage)
 	}
 	return b, nil
+}
+
+// checkBanner reports what a banner lacks, which every one must have: a form with
+// both answers.
+func checkBanner(rendered string) error {
+	for _, part := range []string{`id="cookie-consent"`, "data-cookie-consent-inserted", `/choice"`, `value="accept_all"`, `value="refuse_all"`, `value="` + returnSlot + `"`} {
+		if !strings.Contains(rendered, part) {
+			return fmt.Errorf("the banner's template makes no %s (R-1.4); banner/templates/banner.html has all that it must", part)
+		}
+	}
+	return nil
+}
+
+// scriptElement loads the banner's script. It has room for what it is told.
+func scriptElement(v view) template.HTML {
+	return template.HTML(`<script async="" src="` + v.Pages + "/" + bannerScript.name + `" integrity="` + bannerScript.integrity() +
+		`" data-lang="` + v.Lang + `" data-cookie-consent-inserted=""` + toldSlot + `></script>`)
 }
 
 // Placeholders for what differs from request to request. They pass through
@@ -101,6 +144,7 @@ const (
 	querySlot  = "cookieconsentqueryslot"
 	originSlot = "/cookieconsentoriginslot"
 	nonceSlot  = "cookieconsentnonceslot"
+	toldSlot   = "cookieconsenttoldslot"
 	hostSlot   = "cookieconsenthostslot"
 	linkSlot   = "cookieconsentlinkslot"
 	sourceSlot = "cookieconsentsourceslot"
@@ -146,46 +190,20 @@ func providerOf(s *policy.Service) string {
 	return s.ID
 }
 
-func render(name string, v any) (string, error) {
+func render(t *template.Template, v any) (string, error) {
 	var out bytes.Buffer
-	if err := templates.ExecuteTemplate(&out, name, v); err != nil {
-		return "", fmt.Errorf("rendering %s: %w", name, err)
+	if err := t.Execute(&out, v); err != nil {
+		return "", err
 	}
 	return strings.TrimSpace(out.String()), nil
-}
-
-var (
-	cssComment = regexp.MustCompile(`(?s)/\*.*?\*/`)
-	cssSpace   = regexp.MustCompile(`\s*([{};,]|: )\s*`)
-)
-
-// The texts of the style elements that are inserted. They are the same on every
-// page, since a Content-Security-Policy may admit them by hash.
-var (
-	bannerStyle  = sheet("banner.css")
-	manageStyle  = sheet("manage.css")
-	standInStyle = sheet("standin.css")
-)
-
-// sheet returns the text of a style sheet of ours.
-func sheet(name string) string {
-	css, err := templateFiles.ReadFile("templates/" + name)
-	if err != nil {
-		panic(err) // embedded
-	}
-	return minify(string(css))
-}
-
-// styleElement returns an element with text, and room for a nonce.
-func styleElement(text string) template.HTML {
-	return template.HTML("<style" + nonceSlot + ">" + text + "</style>")
 }
 
 // Elements returns what admits the inserted elements in a Content-Security-Policy.
 func (b *Banner) Elements() enforcer.Elements {
 	e := enforcer.Elements{
-		Styles: []string{hashSource(bannerStyle), hashSource(manageStyle), hashSource(standInStyle)}, Framed: []string{hashSource(standInStyle)},
-		Form: b.config.Path + "/choice",
+		Styles: []string{hashSource(b.styles.banner), hashSource(b.styles.manage), hashSource(b.styles.standIn)}, Framed: []string{hashSource(b.styles.standIn)},
+		Scripts: []string{hashSource(bannerScript.body)},
+		Form:    b.config.Path + "/choice", Script: b.config.Path + "/" + bannerScript.name, Connect: b.config.Path + "/",
 	}
 	for _, script := range b.head {
 		e.Scripts = append(e.Scripts, hashSource(script.text))
@@ -199,12 +217,6 @@ func nonceAttribute(v *enforcer.Visit) string {
 		return ""
 	}
 	return ` nonce="` + escape(v.StyleNonce) + `"`
-}
-
-// minify takes comments and needless space out of a style sheet of ours.
-func minify(css string) string {
-	css = cssComment.ReplaceAllString(css, "")
-	return strings.TrimSpace(cssSpace.ReplaceAllStringFunc(css, strings.TrimSpace))
 }
 
 // Insert appends to dst what belongs at the beginning of the body of a page. It
@@ -225,7 +237,30 @@ func (b *Banner) Insert(dst []byte, v *enforcer.Visit, page rewriter.Page) []byt
 		returnSlot: escape(v.URI),
 		querySlot:  url.QueryEscape(v.URI),
 		nonceSlot:  nonceAttribute(v),
+		toldSlot:   b.told(v),
 	})
+}
+
+// told returns the attributes that differ from page to page of the banner's script.
+func (b *Banner) told(v *enforcer.Visit) string {
+	told := attributes([]string{"data-granted", strings.ReplaceAll(v.Granted(), ",", ""), "nonce", v.ScriptNonce})
+	if v.Posted() {
+		told += ` data-posted=""`
+	}
+	return told
+}
+
+// Version changes whenever what is inserted does, or the declaration.
+func (b *Banner) Version() string {
+	parts := []string{b.config.Policy.Revision, b.styles.manage, b.styles.standIn}
+	for _, script := range b.head {
+		parts = append(parts, script.text)
+	}
+	for _, lang := range b.config.Languages {
+		parts = append(parts, b.asking[lang].pieces...)
+		parts = append(parts, b.answered[lang].pieces...)
+	}
+	return hash(parts...)
 }
 
 // origin returns what our links and forms need before their path where a page's
@@ -273,7 +308,7 @@ func (b *Banner) asks(state policy.State) bool {
 type markup struct{ pieces, slots []string }
 
 var slot = regexp.MustCompile(strings.Join([]string{
-	siteSlot, returnSlot, querySlot, originSlot, nonceSlot, hostSlot, linkSlot, sourceSlot,
+	siteSlot, returnSlot, querySlot, originSlot, nonceSlot, toldSlot, hostSlot, linkSlot, sourceSlot,
 }, "|"))
 
 func cut(rendered string) markup {

@@ -22,8 +22,10 @@ import (
 type Pages struct {
 	config    Config
 	languages languages
-	style     template.HTML
-	source    string // admits style in a Content-Security-Policy
+	style     template.HTML // of every page
+	charter   template.HTML // of the charter, with that of the preferences
+	sheet     template.HTML // the site's own
+	sources   string        // of these, for a Content-Security-Policy
 	origins   *http.CrossOriginProtection
 	reports   *rate.Limiter // of the whole site
 	now       func() time.Time
@@ -31,11 +33,17 @@ type Pages struct {
 
 // NewPages returns the pages of a site.
 func NewPages(c Config, now func() time.Time) *Pages {
-	style, source := pageStyle()
-	return &Pages{
-		config: c, languages: newLanguages(c.Languages), style: style, source: source,
+	s := c.styles()
+	p := &Pages{
+		config: c, languages: newLanguages(c.Languages), sources: hashSource(s.page) + " " + hashSource(s.form),
 		origins: http.NewCrossOriginProtection(), reports: rate.NewLimiter(reportsPerSecond, reportsPerSecond), now: now,
 	}
+	p.style = template.HTML("<style>" + s.page + "</style>")
+	p.charter = p.style + template.HTML(`<style data-cookie-consent="style">`+s.form+"</style>")
+	if p.sheet = template.HTML(strings.ReplaceAll(string(c.sheetElement()), nonceSlot, "")); p.sheet != "" {
+		p.sources += " 'self'"
+	}
+	return p
 }
 
 // Owns reports whether path, as the visitor asked for it, is one of the
@@ -60,13 +68,17 @@ func (p *Pages) Serve(w http.ResponseWriter, r *http.Request, v *enforcer.Visit,
 	if endpoint == "/choice" || endpoint == "/report" {
 		methods = []string{http.MethodPost}
 	}
-	known := slices.Contains([]string{"", "/", "/choice", "/state", "/policy.json", "/embed", "/report"}, endpoint)
+	file, isFile := assets[strings.TrimPrefix(endpoint, "/")]
+	known := isFile || slices.Contains([]string{"", "/", "/choice", "/state", "/policy.json", "/embed", "/report"}, endpoint)
 	switch {
 	case !known:
 		return p.fail(w, r, v, query.Get("lang"), refusal{status: http.StatusNotFound})
 	case !slices.Contains(methods, r.Method):
 		w.Header().Set("Allow", strings.Join(methods, ", "))
 		return p.fail(w, r, v, query.Get("lang"), refusal{status: http.StatusMethodNotAllowed})
+	}
+	if isFile {
+		return file.serve(w, r)
 	}
 	switch endpoint {
 	case "":
@@ -89,7 +101,7 @@ func (p *Pages) Serve(w http.ResponseWriter, r *http.Request, v *enforcer.Visit,
 	case "/policy.json":
 		return p.sendJSON(w, r, p.describePolicy())
 	}
-	page, err := p.charter(v, p.language(v, query.Get("lang")), localPath(query.Get("return")))
+	page, err := p.renderCharter(v, p.language(v, query.Get("lang")), localPath(query.Get("return")))
 	if err != nil {
 		return err
 	}
@@ -172,7 +184,7 @@ func (p *Pages) fail(w http.ResponseWriter, r *http.Request, v *enforcer.Visit, 
 		view
 		Title, Message, Detail string
 		Choosing, Framed       bool
-	}{view: view{voice: said, Config: p.config, Style: p.style}, Detail: e.detail, Choosing: r.Method == http.MethodPost, Framed: e.framed}
+	}{view: view{voice: said, Config: p.config, Style: p.style, Sheet: p.sheet}, Detail: e.detail, Choosing: r.Method == http.MethodPost, Framed: e.framed}
 	page.Title = said.T("charter")
 	if page.Choosing {
 		page.Title = said.T("error")

@@ -64,9 +64,9 @@ type standIns struct {
 type standIn [3]markup
 
 // newStandIns renders the stand-ins of a site. v.Pages has a slot for the origin.
-func newStandIns(v view) (standIns, error) {
+func newStandIns(v view, style string) (standIns, error) {
 	rendered := standIns{services: map[string]standIn{}}
-	v.Style = styleElement(standInStyle)
+	v.Style = styleElement(style)
 	for i := range v.Policy.Services {
 		c := v.about(&v.Policy.Services[i])
 		s, err := newStandIn(c)
@@ -84,7 +84,7 @@ func newStandIns(v view) (standIns, error) {
 	if rendered.unknown, err = newStandIn(c); err != nil {
 		return rendered, err
 	}
-	source, err := render("source", struct {
+	source, err := render(templates.Lookup("source"), struct {
 		view
 		Link, Host string
 	}{v, linkSlot, hostSlot})
@@ -94,12 +94,12 @@ func newStandIns(v view) (standIns, error) {
 
 func newStandIn(c content) (standIn, error) {
 	var s standIn
-	element, err := render("element", c)
+	element, err := render(templates.Lookup("element"), c)
 	if err != nil {
 		return s, err
 	}
 	c.Target = "_top"
-	document, err := render("standin.html", c)
+	document, err := render(templates.Lookup("standin.html"), c)
 	s[rewriter.Srcdoc], s[rewriter.Element] = cut(document), cut(element)
 	s[rewriter.Address] = cut(c.Pages + "/embed?service=" + c.ID + "&return=" + c.Query + "&lang=" + c.Lang + "&frame=1")
 	return s, err

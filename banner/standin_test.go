@@ -261,7 +261,7 @@ func TestStyleElements(t *testing.T) {
 		}
 	}
 	// What would be escaped in XML, or as not ASCII, would change the hash.
-	for _, style := range []string{bannerStyle, manageStyle, standInStyle} {
+	for _, style := range []string{sheet("banner.css"), sheet("manage.css"), sheet("standin.css")} {
 		if isASCII(t, style); strings.ContainsAny(style, "<&") {
 			t.Errorf("style %s", style)
 		}

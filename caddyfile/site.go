@@ -277,14 +277,15 @@ func (p *parser) banner(s *config.Site) error {
 	s.Banner = b
 	p.mark("banner")
 	return p.block("banner", words{
-		"show":        p.word("banner.show", &b.Show),
-		"position":    p.word("banner.position", &b.Position),
-		"manage_link": p.word("banner.manage_link", &b.ManageLink),
-		"hide":        p.word("banner.hide", &b.Hide),
-		"stylesheet":  p.word("banner.stylesheet", &b.Stylesheet),
-		"template":    p.word("banner.template", &b.Template),
-		"text":        func() error { return p.bannerText(b) },
-		"theme":       func() error { return p.theme(b) },
+		"show":          p.word("banner.show", &b.Show),
+		"position":      p.word("banner.position", &b.Position),
+		"charter_table": p.word("banner.charter_table", &b.CharterTable),
+		"manage_link":   p.word("banner.manage_link", &b.ManageLink),
+		"hide":          p.word("banner.hide", &b.Hide),
+		"stylesheet":    p.word("banner.stylesheet", &b.Stylesheet),
+		"template":      p.file("banner.template", &b.Template),
+		"text":          func() error { return p.bannerText(b) },
+		"theme":         func() error { return p.theme(b) },
 	})
 }
 
@@ -309,7 +310,7 @@ func (p *parser) theme(b *config.Banner) error {
 	return p.lines("theme", func(name string) error {
 		colour := ""
 		if !p.Args(&colour) || colour == "" || p.NextArg() {
-			return p.Errf("theme takes a colour for %q (quoted, since # starts a comment)", name)
+			return p.Errf("theme takes a value for %q (colours quoted, since # starts a comment)", name)
 		}
 		if _, twice := b.Theme[name]; twice {
 			return p.Errf("%s is set twice in theme", name)

@@ -3,6 +3,7 @@ package caddyfile
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -86,6 +87,21 @@ func (p *parser) word(path string, value *string) func() error {
 		}
 		if p.NextArg() {
 			return p.ArgErr()
+		}
+		return nil
+	}
+}
+
+// file reads a word that is the path of a file, relative to the Caddyfile.
+func (p *parser) file(path string, value *string) func() error {
+	read := p.word(path, value)
+	return func() error {
+		from := filepath.Dir(p.File())
+		if err := read(); err != nil {
+			return err
+		}
+		if !filepath.IsAbs(*value) {
+			*value = filepath.Join(from, *value)
 		}
 		return nil
 	}

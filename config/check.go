@@ -34,7 +34,7 @@ func (s *Site) Check(texts map[string]map[string]string) error {
 	known := slices.Sorted(maps.Keys(texts))
 	for _, check := range []func([]string) error{
 		s.checkWords, s.checkLanguages, s.checkPath, s.checkFirstParty, s.checkPreferenceCookie,
-		s.checkCategories, s.checkServices, s.checkPolicy,
+		s.checkLook, s.checkTheme, s.checkCategories, s.checkServices, s.checkPolicy,
 	} {
 		if err := check(known); err != nil {
 			return err
@@ -71,6 +71,7 @@ func (s *Site) checkWords([]string) error {
 		{"no_transform", s.NoTransform, []string{"ignore", "respect"}},
 		{"banner.show", s.Banner.Show, []string{"auto", "always", "never"}},
 		{"banner.position", s.Banner.Position, []string{"top", "bottom", "bottom-left", "center"}},
+		{"banner.charter_table", s.Banner.CharterTable, []string{"full", "short"}},
 		{"banner.manage_link", s.Banner.ManageLink, []string{"bottom-left", "bottom-right", "none"}},
 	} {
 		if err := oneOf(c.path, c.word, c.words...); err != nil {
@@ -78,6 +79,9 @@ func (s *Site) checkWords([]string) error {
 		}
 	}
 	for i, signal := range s.Signals {
+		if slices.Index(s.Signals, signal) != i {
+			return problem(fmt.Sprintf("signals[%d]", i), "%q is told twice", signal)
+		}
 		if err := oneOf(fmt.Sprintf("signals[%d]", i), signal, "google_consent_mode", "microsoft_uet", "microsoft_clarity", "matomo", "meta_pixel"); err != nil {
 			return err
 		}

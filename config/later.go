@@ -6,7 +6,6 @@ func (s *Site) Later() error {
 	notYet := func(path, what string) error {
 		return problem(path, "%s not part of this version yet; leave the setting out", what)
 	}
-	banner := s.WithDefaults().Banner
 	for _, setting := range []struct {
 		set        bool
 		path, what string
@@ -14,12 +13,6 @@ func (s *Site) Later() error {
 		{s.Mode == "observe", "mode", "observe mode is"},
 		{s.Preset != "" && s.Preset != "fr", "preset", "presets other than fr are"},
 		{len(s.Charter) > 0, "charter", "charter files are"},
-		{banner.Position != "top", "banner.position", "banner positions other than top are"},
-		{banner.Hide != "", "banner.hide", "hiding the site's own banner is"},
-		{banner.Stylesheet != "", "banner.stylesheet", "a style sheet of the site's own is"},
-		{banner.Template != "", "banner.template", "a banner template is"},
-		{len(banner.Theme) > 0, "banner.theme", "themes are"},
-		{len(s.Signals) > 0, "signals", "signals to vendors' scripts are"},
 	} {
 		if setting.set {
 			return notYet(setting.path, setting.what)

@@ -10,12 +10,6 @@ func TestLaterNamesTheSetting(t *testing.T) {
 		{"observe mode", with(`"mode": "observe"`), "mode"},
 		{"preset other than fr", with(`"preset": "de"`), "preset"},
 		{"charter files", with(`"charter": ["charte.csv"]`), "charter"},
-		{"banner position", with(`"banner": {"position": "center"}`), "banner.position"},
-		{"banner hide", with(`"banner": {"hide": "#old"}`), "banner.hide"},
-		{"banner style sheet", with(`"banner": {"stylesheet": "/a.css"}`), "banner.stylesheet"},
-		{"banner template", with(`"banner": {"template": "a.html"}`), "banner.template"},
-		{"banner theme", with(`"banner": {"theme": {"accent": "red"}}`), "banner.theme"},
-		{"signals", with(`"signals": ["matomo"]`), "signals"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := site(t, c.json)

@@ -202,17 +202,25 @@ type Banner struct {
 	Position string `json:"position,omitempty"`
 	// ManageLink is bottom-left (default), bottom-right or none.
 	ManageLink string `json:"manage_link,omitempty"`
-	// Hide is a CSS selector of the site's own banner.
+	// CharterTable is full (default: with lifetime, reader and consent), or short:
+	// provider, service, name and purpose.
+	CharterTable string `json:"charter_table,omitempty"`
+	// Hide is a CSS selector of the site's own banner, which is not shown, nor keeps
+	// the page from scrolling.
 	Hide string `json:"hide,omitempty"`
-	// Stylesheet is the address of a style sheet of the site.
+	// Stylesheet is the path of a style sheet of the site, which comes after ours.
 	Stylesheet string `json:"stylesheet,omitempty"`
-	// Template is a file that replaces the banner's markup.
+	// Template is a file that replaces the banner's markup (html/template), such as
+	// banner/templates/banner.html.
 	Template string `json:"template,omitempty"`
 	// Texts replaces texts of the banner, the charter and the stand-ins by key, as
 	// in {"accept_all": {"fr": "J'accepte tout"}}. A language that is left out keeps
 	// its own text.
 	Texts map[string]Text `json:"texts,omitempty"`
-	// Theme holds colours by name.
+	// Theme holds accent, accent-text, background and text, as #rrggbb, each also
+	// with dark- before it for visitors who prefer dark colours; radius, a length;
+	// and font, a list of families. They set the custom properties
+	// --cookie-consent-<name> of our style sheets.
 	Theme map[string]string `json:"theme,omitempty"`
 }
 
@@ -254,6 +262,7 @@ func (s *Site) WithDefaults() *Site {
 	or(&cookie.Name, "cookies_preferences")
 	or(&banner.Show, "auto")
 	or(&banner.Position, "top")
+	or(&banner.CharterTable, "full")
 	or(&banner.ManageLink, "bottom-left")
 	if len(full.Languages) == 0 {
 		full.Languages = []string{"fr", "en"}

@@ -19,7 +19,7 @@ func TestWithDefaultsLeavesNothingOut(t *testing.T) {
 		Mode: "enforce", Preset: "fr", Path: "/cookie-consent", Languages: []string{"fr", "en"},
 		UndeclaredCookies: "block", UndeclaredHosts: "block", GlobalPrivacyControl: "on", NoTransform: "ignore",
 		PreferenceCookie: &config.PreferenceCookie{Name: "cookies_preferences", Lifetime: caddy.Duration(182 * 24 * time.Hour)},
-		Banner:           &config.Banner{Show: "auto", Position: "top", ManageLink: "bottom-left"},
+		Banner:           &config.Banner{Show: "auto", Position: "top", CharterTable: "full", ManageLink: "bottom-left"},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("WithDefaults() = %+v, want %+v", got, want)
@@ -30,7 +30,7 @@ func TestWithDefaultsKeepsWhatIsSet(t *testing.T) {
 	const text = `{"mode": "observe", "preset": "de", "path": "/c", "languages": ["en"], "undeclared_cookies": "allow",
 		"undeclared_hosts": "allow", "global_privacy_control": "off", "no_transform": "respect",
 		"preference_cookie": {"name": "c", "lifetime": "1d", "domain": "a.example"},
-		"banner": {"show": "never", "position": "center", "manage_link": "none", "theme": {"accent": "red"}}}`
+		"banner": {"show": "never", "position": "center", "charter_table": "short", "manage_link": "none", "theme": {"accent": "red"}}}`
 	if got, want := site(t, text).WithDefaults(), site(t, text); !reflect.DeepEqual(got, want) {
 		t.Errorf("WithDefaults() = %+v, want %+v", got, want)
 	}

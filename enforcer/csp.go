@@ -148,7 +148,9 @@ func pathCovers(source, path string) bool {
 type Elements struct {
 	Styles, Scripts []string // hash sources of the inline elements, in their quotes
 	Framed          []string // of styles in a srcdoc, where a nonce could be read off
-	Form            string   // absolute URL that the form posts to
+	// Absolute URLs: what the form posts to, a script that is loaded, and below what
+	// it sends requests.
+	Form, Script, Connect string
 }
 
 // inlineElement is a kind of element with the directives that govern it, of which
@@ -202,12 +204,13 @@ func admit(value string, e Elements, styleNonce, scriptNonce string) string {
 		text = styleElement.admit(text, e.Styles, styleNonce)
 		text = styleElement.admit(text, e.Framed, "")
 		text = scriptElement.admit(text, e.Scripts, scriptNonce)
-		return admitForm(text, e.Form), true
+		text = admitAddress(text, scriptElement.directives[:], e.Script, scriptNonce)
+		text = admitAddress(text, []string{"connect-src", "default-src"}, e.Connect, "")
+		return admitAddress(text, []string{"form-action"}, e.Form, ""), true
 	})
 }
 
-// admit adds hashes to the directive in effect. default-src itself stays: it
-// governs much else.
+// admit adds hashes to the directive in effect.
 func (e *inlineElement) admit(text string, hashes []string, nonce string) string {
 	d, ok := e.effective(text)
 	if !ok {
@@ -223,40 +226,35 @@ func (e *inlineElement) admit(text string, hashes []string, nonce string) string
 			missing = append(missing, hash)
 		}
 	}
-	switch {
-	case len(missing) == 0:
+	if len(missing) == 0 {
 		return text
-	case d.name != "default-src":
-		return d.extend(text, missing)
 	}
-	head := strings.TrimRight(text, asciiSpace)
-	if !strings.HasSuffix(head, ";") {
-		head += ";"
-	}
-	head += " " + e.directives[0]
-	if !isNone(sources) && sources != "" {
-		head += " " + sources
-	}
-	return head + " " + strings.Join(missing, " ")
+	return d.add(text, e.directives[0], missing)
 }
 
-// admitForm adds the address of a form to form-action.
-func admitForm(text, form string) string {
-	d, ok := findDirective(text, "form-action")
-	if !ok || form == "" || strings.ContainsAny(form, asciiSpace+`;,'"`) {
+// admitAddress adds an address of the site's own to the one of the directives that
+// is in effect, unless that has the nonce.
+func admitAddress(text string, directives []string, address, nonce string) string {
+	d, ok := effective(text, directives)
+	if !ok || address == "" || strings.ContainsAny(address, asciiSpace+`;,'"`) || nonce != "" && hasNonce(d.sources(text), nonce) {
 		return text
 	}
 	for token, rest := cutToken(d.sources(text)); token != ""; token, rest = cutToken(rest) {
-		if token == form || strings.EqualFold(token, "'self'") || sourceMatches(token, form) {
+		if token == address || strings.EqualFold(token, "'self'") || sourceMatches(token, address) {
 			return text
 		}
 	}
-	return d.extend(text, []string{form})
+	return d.add(text, directives[0], []string{address})
 }
 
 // effective returns the directive that is in effect for the element.
 func (e *inlineElement) effective(text string) (directive, bool) {
-	for _, name := range e.directives {
+	return effective(text, e.directives[:])
+}
+
+// effective returns the first of the directives that a policy has.
+func effective(text string, names []string) (directive, bool) {
+	for _, name := range names {
 		if d, ok := findDirective(text, name); ok {
 			return d, true
 		}
@@ -303,6 +301,23 @@ func findDirective(text, name string) (directive, bool) {
 }
 
 func (d *directive) sources(text string) string { return text[d.from:d.to] }
+
+// add adds sources to the directive, or, where that is default-src, which governs
+// much else, to one called name with the same sources.
+func (d *directive) add(text, name string, added []string) string {
+	if d.name != "default-src" {
+		return d.extend(text, added)
+	}
+	head := strings.TrimRight(text, asciiSpace)
+	if !strings.HasSuffix(head, ";") {
+		head += ";"
+	}
+	head += " " + name
+	if sources := d.sources(text); !isNone(sources) && sources != "" {
+		head += " " + sources
+	}
+	return head + " " + strings.Join(added, " ")
+}
 
 // extend adds sources to the directive. 'none' counts only alone, and makes way.
 func (d *directive) extend(text string, sources []string) string {

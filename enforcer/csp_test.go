@@ -1,6 +1,7 @@
 package enforcer
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"testing"
@@ -285,6 +286,32 @@ func TestAdmitLess(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			if got := admit(value, row.elements, "", ""); got != row.want {
 				t.Errorf("became %s\nwant   %s", got, row.want)
+			}
+		})
+	}
+}
+
+func TestAdmitAddresses(t *testing.T) {
+	const script, connect = "https://example.fr/c/b.js", "https://example.fr/c/"
+	elements := Elements{Scripts: []string{"'sha256-B='"}, Script: script, Connect: connect}
+	for _, row := range []struct{ name, value, want string }{
+		{"the site's own", "script-src 'self' 'sha256-B='; connect-src 'self'", ""},
+		{"the site's own by default", "default-src 'self'", "default-src 'self'; script-src-elem 'self' 'sha256-B='"},
+		{"nothing", "script-src 'none'; connect-src 'none'", "script-src 'sha256-B=' " + script + "; connect-src " + connect},
+		{"nothing by default", "default-src 'none'", "default-src 'none'; script-src-elem 'sha256-B=' " + script + "; connect-src " + connect},
+		{"any inline script", "script-src 'unsafe-inline'", "script-src 'unsafe-inline' " + script},
+		{"the nonce", "script-src 'nonce-J' 'strict-dynamic'", ""},
+		{"another nonce", "script-src 'nonce-K'", "script-src 'nonce-K' 'sha256-B=' " + script},
+		{"elements alone", "script-src 'none'; script-src-elem https:", "script-src 'none'; script-src-elem https: 'sha256-B='"},
+		{"another host to connect to", "connect-src https://api.example", "connect-src https://api.example " + connect},
+		{"the same host with its path", "connect-src example.fr/c/", ""},
+		{"the same host with another", "connect-src example.fr/api/", "connect-src example.fr/api/ " + connect},
+		{"sockets alone", "connect-src wss:", "connect-src wss: " + connect},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			want := cmp.Or(row.want, row.value)
+			if got := admit(row.value, elements, "", "J"); got != want {
+				t.Errorf("%s\nbecame %s\nwant   %s", row.value, got, want)
 			}
 		})
 	}

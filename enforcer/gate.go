@@ -178,10 +178,13 @@ func (v *Visit) HoldsRequest(paths ...string) bool {
 // admit returns one of the site's own policies such that it admits what is
 // inserted into the page.
 func (v *Visit) admit(value string) string {
-	elements := v.enforcer.Elements
-	if elements.Form != "" {
-		if elements.Form = v.origin(); elements.Form != "" {
-			elements.Form += v.enforcer.Elements.Form
+	elements, origin := v.enforcer.Elements, v.origin()
+	for _, address := range []*string{&elements.Form, &elements.Script, &elements.Connect} {
+		if *address != "" {
+			*address = origin + *address
+		}
+		if origin == "" || !v.page {
+			*address = ""
 		}
 	}
 	return admit(value, elements, v.StyleNonce, v.ScriptNonce)

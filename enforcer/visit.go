@@ -41,7 +41,7 @@ type Enforcer struct {
 	// nothing.
 	Head func(dst []byte, v *Visit, page rewriter.Page) []byte
 	// Elements are what Insertion, Head and StandIn put in, as a page's
-	// Content-Security-Policy must admit it. Form is a path.
+	// Content-Security-Policy must admit it. Its addresses are paths.
 	Elements Elements
 	// Report is the path that browsers report to what a policy blocks; empty for
 	// none.
@@ -88,6 +88,7 @@ type Visit struct {
 	whole    bool   // it is shown as a document of its own
 	runs     bool   // an answer that is SVG, XML or a script is a document or a worker
 	head     bool
+	posted   bool // the request was a POST
 	connects bool // CONNECT: WebSockets over HTTP/2 and HTTP/3 (RFC 8441, RFC 9220)
 	personal bool // what the answer says depends on the choice
 	referer  string
@@ -106,7 +107,7 @@ type Visit struct {
 // ConsentHeader. uri is the path and query that was asked for, before any
 // rewriting, and https whether the browser's connection is encrypted.
 func (e *Enforcer) Begin(r *http.Request, uri string, https bool) *Visit {
-	v := &Visit{enforcer: e, Host: hostname(r.Host), Address: r.Host, HTTPS: https, URI: uri, head: r.Method == http.MethodHead, connects: r.Method == http.MethodConnect}
+	v := &Visit{enforcer: e, Host: hostname(r.Host), Address: r.Host, HTTPS: https, URI: uri, head: r.Method == http.MethodHead, posted: r.Method == http.MethodPost, connects: r.Method == http.MethodConnect}
 	v.path, _, _ = strings.Cut(uri, "?")
 	v.Language = strings.Join(r.Header["Accept-Language"], ",")
 	v.dropped = v.buffer[:0]
@@ -137,7 +138,7 @@ func (e *Enforcer) Begin(r *http.Request, uri string, https bool) *Visit {
 func (v *Visit) Again() *Visit {
 	return &Visit{
 		enforcer: v.enforcer, Standing: v.Standing, Host: v.Host, Address: v.Address, HTTPS: v.HTTPS, URI: v.URI, Language: v.Language,
-		gpc: v.gpc, connects: v.connects,
+		gpc: v.gpc, posted: v.posted, connects: v.connects,
 		path: v.path, html: v.html, page: v.page, shown: v.shown, framed: v.framed, whole: v.whole, runs: v.runs, head: v.head, referer: v.referer, matched: v.matched,
 		dropped: v.dropped, measured: v.measured,
 	}
@@ -150,6 +151,12 @@ func (v *Visit) Granted() string {
 		return strings.Join(e.Policy.Granted(&v.Standing.Grants), ", ")
 	})
 }
+
+// Framed reports whether the answer is a page in a frame, where there is no banner.
+func (v *Visit) Framed() bool { return v.framed }
+
+// Posted reports whether the page answers a POST, which a reload would repeat.
+func (v *Visit) Posted() bool { return v.posted }
 
 // Allows reports whether the category or service called id is granted.
 func (v *Visit) Allows(id string) bool {

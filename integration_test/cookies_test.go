@@ -110,8 +110,8 @@ func TestWithdrawalTakesEffectAtOnce(t *testing.T) {
 	if got, want := b.jarNames(), "_pk_id.1 ads_id cookies_preferences csrftoken"; got != want {
 		t.Fatalf("after accepting, the jar holds %q, want %q", got, want)
 	}
-	b.click(`[data-cookie-consent="open"]`)
-	b.click(button("refuse-all"))
+	b.openPreferences(manageLink)
+	b.answer(button("refuse-all"))
 	if got, want := b.jarNames(), "cookies_preferences csrftoken"; got != want {
 		t.Errorf("after the withdrawal, the jar holds %q, want %q", got, want)
 	}

@@ -107,7 +107,7 @@ func TestGatingUnderPolicies(t *testing.T) {
 				}
 				checkSameLook(t, "the banner's button", shown, plainBanner)
 				checkSameLook(t, "the stand-in", standIn, plainStandIn)
-				b.click(banner + " " + button("refuse-all"))
+				b.answer(banner + " " + button("refuse-all"))
 				b.leave()
 				third.checkUntouched(t)
 				if got := b.jarNames(); got != "cookies_preferences" {

@@ -12,7 +12,7 @@ import (
 func TestHistoryAfterAnsweringHere(t *testing.T) {
 	checkHistory(t, func(b tab, s site, action string) {
 		b.visit(s.url("/"))
-		b.click(button(action))
+		b.answer(button(action))
 		b.click("#next")
 	})
 }
@@ -23,7 +23,7 @@ func TestHistoryAfterAnsweringElsewhere(t *testing.T) {
 	checkHistory(t, func(b tab, s site, action string) {
 		b.visit(s.url("/"))
 		b.click("#next")
-		b.click(button(action))
+		b.answer(button(action))
 	})
 }
 

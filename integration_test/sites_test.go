@@ -32,7 +32,7 @@ func TestChoiceCountsForItsSiteOnly(t *testing.T) {
 		t.Errorf("no banner at %s: the choice at %s counts there", second.host, first.host)
 	}
 	checkTold(t, "necessary")
-	b.click(button("accept-all"))
+	b.answer(button("accept-all"))
 	checkTold(t, "necessary, statistics")
 
 	byHost := map[string]string{}
@@ -103,8 +103,8 @@ func TestAnsweringAgainLeavesOneCopy(t *testing.T) {
 	b := newTab(t)
 	b.plant(s, "cookies_preferences", "stale")
 	b.answerBanner(s, "accept-all")
-	b.click(manageLink)
-	b.click(button("refuse-all"))
+	b.openPreferences(manageLink)
+	b.answer(button("refuse-all"))
 	copies := 0
 	for _, c := range b.jar() {
 		if c.Name == "cookies_preferences" {

@@ -1,6 +1,10 @@
 package integration_test
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
 
 // standing is where a visitor stands, and what may pass there beside what is
 // necessary.
@@ -38,7 +42,30 @@ func inEachStanding(t *testing.T, test func(t *testing.T, b tab, s site, is stan
 func (b tab) answerBanner(s site, action string) {
 	b.t.Helper()
 	b.visit(s.url("/"))
-	b.click(button(action))
+	b.answer(button(action))
+}
+
+// answer clicks on a button that answers, and waits for the page that follows, be
+// it the same one.
+func (b tab) answer(selector string) {
+	b.t.Helper()
+	eval[bool](b, `(document.querySelector("#cookie-consent-saved")?.classList.remove("cookie-consent-shown"), document.answering = true)`)
+	b.do(chromedp.Click(chromedp.CSS(selector)))
+	b.until("the answer has been taken", func() bool {
+		done, err := try(b, chromedp.Evaluate[bool](`document.readyState === "complete" && !document.querySelector("#cookie-consent") &&
+			(!document.answering || document.querySelector("#cookie-consent-saved").checkVisibility())`))
+		return err == nil && done
+	})
+}
+
+// openPreferences opens the preferences in the page, or on theirs.
+func (b tab) openPreferences(selector string) {
+	b.t.Helper()
+	b.do(chromedp.Click(chromedp.CSS(selector)))
+	b.until("the preferences are open", func() bool {
+		open, err := try(b, chromedp.Evaluate[bool](`document.readyState === "complete" && document.querySelector("dialog[open], body > main > #cookie-consent-preferences") !== null`))
+		return err == nil && open
+	})
 }
 
 // button is the selector of the banner's buttons and of those on the charter page.
@@ -57,6 +84,6 @@ func (b tab) withdraw(s site) {
 	b.t.Helper()
 	b.answerBanner(s, "accept-all")
 	b.visit(s.url("/second"))
-	b.click(`[data-cookie-consent="open"]`)
-	b.click(button("refuse-all"))
+	b.openPreferences(manageLink)
+	b.answer(button("refuse-all"))
 }

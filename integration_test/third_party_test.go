@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -234,6 +235,13 @@ func (u *upstream) count() int {
 	u.mutex.Lock()
 	defer u.mutex.Unlock()
 	return len(u.asked)
+}
+
+// asks is how often a path was asked for.
+func (u *upstream) asks(path string) int {
+	u.mutex.Lock()
+	defer u.mutex.Unlock()
+	return len(slices.DeleteFunc(slices.Clone(u.asked), func(asked string) bool { return asked != path }))
 }
 
 // bare is the upstream without a proxy before it, under the site's name.

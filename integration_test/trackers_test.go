@@ -13,14 +13,14 @@ import (
 	"testing"
 )
 
-// npmFile returns a file of a package as npm has it. Packages are kept in .tools.
-func npmFile(t *testing.T, name, version, file string) string {
+// npmPackage returns the archive of a package as npm has it, kept in .tools.
+func npmPackage(t *testing.T, name, version string) string {
 	t.Helper()
 	dir, err := filepath.Abs("../.tools/npm")
 	if err != nil {
 		t.Fatal(err)
 	}
-	packed := filepath.Join(dir, name+"-"+version+".tgz")
+	packed := filepath.Join(dir, strings.ReplaceAll(strings.TrimPrefix(name, "@"), "/", "-")+"-"+version+".tgz")
 	if _, err := os.Stat(packed); errors.Is(err, os.ErrNotExist) {
 		fetched, err := os.MkdirTemp("", "npm") // so that what is cut short leaves nothing
 		if err != nil {
@@ -45,6 +45,13 @@ func npmFile(t *testing.T, name, version, file string) string {
 			t.Fatal(err)
 		}
 	}
+	return packed
+}
+
+// npmFile returns a file of a package as npm has it.
+func npmFile(t *testing.T, name, version, file string) string {
+	t.Helper()
+	packed := npmPackage(t, name, version)
 	f, err := os.Open(packed)
 	if err != nil {
 		t.Fatal(err)
