@@ -20,7 +20,7 @@ unit:
 	go test -race $$(go list ./... | grep -v /integration_test)
 
 integration:
-	go test -race -count=1 ./integration_test
+	go test -race -count=1 -timeout 30m ./integration_test
 
 bench:
 	go test -run '^$$' -bench . ./...

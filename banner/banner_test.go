@@ -1,6 +1,7 @@
 package banner
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -136,6 +137,19 @@ func text(n *html.Node) string {
 		}
 	}
 	return strings.Join(strings.Fields(out.String()), " ")
+}
+
+// languageTags are the official languages of the European Union, and further ones
+// that are spoken in Europe.
+const languageTags = "bg cs da de el en es et fi fr ga hr hu it lt lv mt nl pl pt ro sk sl sv " +
+	"ar br ca eu gl he nb tr uk"
+
+func TestThereAreTextsInEveryLanguage(t *testing.T) {
+	want := strings.Fields(languageTags)
+	slices.Sort(want)
+	if got := slices.Sorted(maps.Keys(texts)); !slices.Equal(got, want) {
+		t.Errorf("there are texts in %q, want %q", got, want)
+	}
 }
 
 // split returns a key without its plural form, and the form.

@@ -101,9 +101,9 @@ func galleryPage(lang string) string {
 }
 
 // galleryLanguages are those whose texts are looked at.
-var galleryLanguages = []string{"fr", "en"}
+var galleryLanguages = []string{"fr", "en", "ar"}
 
-const galleryServices = `language fr en
+const galleryServices = `language fr en ar
 site "OpenData"
 controller "Département de Démonstration"
 category statistics {
@@ -188,7 +188,6 @@ var looks = []struct {
 	{"desktop-dark", 1280, 900, []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}},
 	{"forced", 1280, 900, []*emulation.MediaFeature{{Name: "forced-colors", Value: "active"}}},
 	{"phone", 360, 740, nil},
-	{"phone-dark", 360, 740, []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}},
 	{"narrow", 320, 256, nil},
 }
 
