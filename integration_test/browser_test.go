@@ -107,11 +107,19 @@ func (b tab) location() string {
 // visit goes to an address and returns the status of its page.
 func (b tab) visit(address string) int {
 	b.t.Helper()
-	response, err := try(b, chromedp.NavigateResponse(address))
-	if err != nil {
-		b.t.Fatalf("going to %s: %v", address, err)
+	// A navigation of the page's own that has begun, such as a reload, may come first
+	// and leave this one without a response.
+	for range 3 {
+		response, err := try(b, chromedp.NavigateResponse(address))
+		if err != nil {
+			b.t.Fatalf("going to %s: %v", address, err)
+		}
+		if response != nil {
+			return int(response.Status)
+		}
 	}
-	return int(response.Status)
+	b.t.Fatalf("going to %s: no response", address)
+	return 0
 }
 
 // click clicks on what selector finds, waits for the page it leads to, and
