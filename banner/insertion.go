@@ -176,10 +176,12 @@ func (c *Config) view(lang string) view {
 
 // answers are the two ways to answer at once. They come as one list and are
 // rendered by one loop: same element, class, size and weight.
+// answers are the two answers to everything. The refusal stands first: two presses
+// of Tab lead to it where one leads to the list of providers.
 func (v voice) answers() []answer {
 	return []answer{
-		{"accept_all", "accept-all", v.T("accept_all")},
 		{"refuse_all", "refuse-all", v.T("refuse_all")},
+		{"accept_all", "accept-all", v.T("accept_all")},
 	}
 }
 

@@ -112,7 +112,7 @@ func TestFirstLevel(t *testing.T) {
 			t.Errorf("%s: %q accepts, %q refuses", name, a, b)
 		}
 	}
-	if accept[0].Parent != refuse[0].Parent || accept[0].NextSibling != refuse[0] {
+	if accept[0].Parent != refuse[0].Parent || refuse[0].NextSibling != accept[0] {
 		t.Error("the two do not stand together")
 	}
 	if back := all(root, "name", "return"); len(back) != 1 || back[0].Attr[2].Val != `/p?a=1&b="<` {

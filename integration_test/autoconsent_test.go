@@ -7,7 +7,7 @@ import (
 )
 
 // robotLanguages are those in which a robot is sent to a banner.
-var robotLanguages = []string{"fr", "en", "de"}
+var robotLanguages = []string{"fr", "en", "de", "es"}
 
 // A robot that knows no rule for this banner refuses it by what it says.
 func TestRobotsRefuse(t *testing.T) {

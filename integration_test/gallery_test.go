@@ -31,9 +31,11 @@ var gallerySites = map[string]string{
 	"bottom":      "position bottom\n",
 	"bottom-left": "position bottom-left\nmanage_link bottom-right\n",
 	"center":      "position center\n",
-	"theme":       "theme {\naccent \"#00536f\"\nbackground \"#ffffff\"\ntext \"#1d1d1b\"\ndark-accent \"#7fc7e8\"\ndark-background \"#14202a\"\ndark-text \"#f2f2f2\"\nradius 0.75rem\nfont \"Georgia, serif\"\n}\n",
 	"short":       "charter_table short\n",
 }
+
+// galleryTheme is the theme in which every state is shown once more.
+const galleryTheme = "theme {\naccent \"#00536f\"\nbackground \"#ffffff\"\ntext \"#1d1d1b\"\ndark-accent \"#7fc7e8\"\ndark-background \"#14202a\"\ndark-text \"#f2f2f2\"\nradius 0.75rem\nfont \"Georgia, serif\"\n}\n"
 
 func landing(b tab, s site, lang string) {
 	b.visitScripted(s.url(fmt.Sprintf("/page/%d", slices.Index(galleryLanguages, lang))))
@@ -50,9 +52,7 @@ var gallery = []shown{
 	{"banner-bottom", "bottom", landing},
 	{"banner-bottom-left", "bottom-left", landing},
 	{"banner-center", "center", landing},
-	{"banner-theme", "theme", landing},
 	{"preferences", "top", openDialog},
-	{"preferences-theme", "theme", openDialog},
 	{"preferences-unfolded", "top", func(b tab, s site, lang string) {
 		openDialog(b, s, lang)
 		eval[bool](b, "(document.querySelectorAll('dialog details').forEach(d => d.open = true), document.querySelector('dialog [name=grant]').click(), true)")
@@ -71,12 +71,25 @@ var gallery = []shown{
 		b.answer(button("accept-all"))
 	}},
 	{"charter", "top", func(b tab, s site, lang string) { b.visit(s.url("/cookie-consent/?lang=" + lang)) }},
-	{"charter-theme", "theme", func(b tab, s site, lang string) { b.visit(s.url("/cookie-consent/?lang=" + lang)) }},
 	{"charter-short", "short", func(b tab, s site, lang string) { b.visit(s.url("/cookie-consent/?lang=" + lang)) }},
 	{"charter-answered", "top", func(b tab, s site, lang string) {
 		landing(b, s, lang)
 		b.answer(button("accept-all"))
 		b.visit(s.url("/cookie-consent/?lang=" + lang))
+	}},
+	{"charter-gpc", "top", func(b tab, s site, lang string) {
+		b.sending("Sec-GPC", "1")
+		b.visit(s.url("/cookie-consent/?lang=" + lang))
+	}},
+	{"gpc", "top", func(b tab, s site, lang string) {
+		b.sending("Sec-GPC", "1")
+		landing(b, s, lang)
+	}},
+	{"stand-in", "top", func(b tab, s site, lang string) {
+		landing(b, s, lang)
+		b.answer(button("refuse-all"))
+		landing(b, s, lang)
+		eval[bool](b, "(document.querySelector('iframe').scrollIntoView(), true)")
 	}},
 	{"embed", "top", func(b tab, s site, lang string) {
 		b.visit(s.url("/cookie-consent/embed?service=video&return=/page/0&lang=" + lang))
@@ -96,7 +109,7 @@ func galleryPage(lang string) string {
 	return fmt.Sprintf(`<!doctype html><html lang="%[1]s" dir="%[4]s"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>%[2]s</title>
 <style>:root { color-scheme: light dark; } body { margin: 0; font: 1.0625rem/1.6 system-ui, sans-serif; } header, main { max-width: 60rem; margin-inline: auto; padding: 1rem; } header { border-block-end: 1px solid GrayText; } a { color: inherit; } iframe { border: 0; max-width: 100%%; }</style></head>
 <body><header><a href="/page/0">OpenData</a></header><main><h1>%[2]s</h1>%[3]s
-<p><iframe src="https://video.example/embed/1" width="560" height="315" title="Video"></iframe></p><p><a id="end" href="/page/0">OpenData</a></p></main></body></html>`,
+<p><iframe src="https://video.example/embed/1" width="560" height="315" title="Video"></iframe></p><p><object data="https://maps.example/1" width="560" height="200"></object></p><p><a id="end" href="/page/0">OpenData</a></p></main></body></html>`,
 		lang, spoken[lang][0], strings.Repeat("<p>"+strings.Repeat(spoken[lang][1]+" ", 4)+"</p>", 3), map[bool]string{true: "rtl", false: "ltr"}[lang == "ar"])
 }
 
@@ -169,10 +182,12 @@ func startGallery(t *testing.T) map[string]site {
 		u.put(sheet{html: galleryPage(lang)})
 	}
 	sites, list := map[string]site{}, []site(nil)
-	for name, look := range gallerySites {
-		s := u.behind(name+".localhost", galleryServices+"banner {\n"+look+"}\n")
-		sites[name] = s
-		list = append(list, s)
+	for name, words := range gallerySites {
+		for dress, theme := range map[string]string{"": "", "-theme": galleryTheme} {
+			s := u.behind(name+dress+".localhost", galleryServices+"banner {\n"+words+theme+"}\n")
+			sites[name+dress] = s
+			list = append(list, s)
+		}
 	}
 	startCaddy(t, list...)
 	return sites
@@ -181,14 +196,17 @@ func startGallery(t *testing.T) map[string]site {
 // looks are the ways in which a state is looked at.
 var looks = []struct {
 	name          string
+	dress         string // "-theme" for the site's own colours
 	width, height int64
 	features      []*emulation.MediaFeature
 }{
-	{"desktop", 1280, 900, nil},
-	{"desktop-dark", 1280, 900, []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}},
-	{"forced", 1280, 900, []*emulation.MediaFeature{{Name: "forced-colors", Value: "active"}}},
-	{"phone", 360, 740, nil},
-	{"narrow", 320, 256, nil},
+	{"desktop", "", 1280, 900, nil},
+	{"desktop-dark", "", 1280, 900, []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}},
+	{"forced", "", 1280, 900, []*emulation.MediaFeature{{Name: "forced-colors", Value: "active"}}},
+	{"phone", "", 360, 740, nil},
+	{"zoom", "", 320, 256, nil}, // 1280 by 1024 at 400 %
+	{"theme", "-theme", 1280, 900, nil},
+	{"theme-dark", "-theme", 1280, 900, []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}},
 }
 
 // inGallery runs a test for every state in every language and look.
@@ -202,7 +220,7 @@ func inGallery(t *testing.T, test func(t *testing.T, b tab, name string)) {
 					b := newTab(t)
 					call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: look.features})
 					b.do(chromedp.EmulateViewport(look.width, look.height))
-					state.reach(b, sites[state.site], lang)
+					state.reach(b, sites[state.site+look.dress], lang)
 					test(t, b, name)
 				})
 			}
@@ -215,6 +233,7 @@ func TestGallery(t *testing.T) {
 	if *galleryDir == "" {
 		axe = npmFile(t, "axe-core", "4.14.1", "axe.min.js")
 	}
+	var pictures []string
 	inGallery(t, func(t *testing.T, b tab, name string) {
 		if *galleryDir != "" {
 			picture, err := try(b, chromedp.CaptureScreenshot())
@@ -224,6 +243,7 @@ func TestGallery(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(*galleryDir, name+".png"), picture, 0o644); err != nil {
 				t.Fatal(err)
 			}
+			pictures = append(pictures, name)
 			return
 		}
 		if overflow := eval[int](b, "document.documentElement.scrollWidth - innerWidth"); overflow > 0 {
@@ -236,6 +256,17 @@ func TestGallery(t *testing.T) {
 			t.Error(violation)
 		}
 	})
+	if *galleryDir != "" {
+		page := `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Every state of the banner and its pages</title>
+<style>:root { color-scheme: light dark; } body { margin: 1rem; font: 1rem/1.5 system-ui, sans-serif; display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr)); gap: 1rem; align-items: start; } figure { margin: 0; } img { max-width: 100%; border: 1px solid GrayText; }</style>
+`
+		for _, name := range pictures {
+			page += fmt.Sprintf("<figure><a href=\"%[1]s.png\"><img src=\"%[1]s.png\" alt=\"\" loading=\"lazy\"></a><figcaption>%[1]s</figcaption></figure>\n", name)
+		}
+		if err := os.WriteFile(filepath.Join(*galleryDir, "index.html"), []byte(page), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // axe lists what axe-core finds against WCAG 2.2 AA in what is ours.
