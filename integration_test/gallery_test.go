@@ -252,6 +252,12 @@ func TestGallery(t *testing.T) {
 		for _, small := range b.small() {
 			t.Errorf("too small to be hit: %s", small)
 		}
+		for _, plate := range b.plates() {
+			t.Errorf("forced colours put a plate behind the text of %s", plate)
+		}
+		if !eval[bool](b, `[...document.querySelectorAll("#cookie-consent h2")].every(h => parseFloat(getComputedStyle(h).fontSize) > parseFloat(getComputedStyle(document.querySelector("#cookie-consent p")).fontSize))`) {
+			t.Error("the title of the banner looks like its text")
+		}
 		for _, violation := range b.axe(axe) {
 			t.Error(violation)
 		}
@@ -267,6 +273,16 @@ func TestGallery(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// plates lists the filled controls whose text forced colours would make unreadable:
+// behind a text stands a plate in the colour of the page, whatever the control is
+// filled with.
+func (b tab) plates() []string {
+	b.t.Helper()
+	return eval[[]string](b, `[...document.querySelectorAll(":is(.cookie-consent-answer, .cookie-consent-allow, .answer)")]
+		.filter(e => matchMedia("(forced-colors: active)").matches && e.checkVisibility() && getComputedStyle(e).forcedColorAdjust !== "none")
+		.map(e => e.outerHTML.slice(0, 120))`)
 }
 
 // axe lists what axe-core finds against WCAG 2.2 AA in what is ours.
