@@ -208,3 +208,16 @@ func BenchmarkInsert(b *testing.B) {
 		dst = shown.Insert(dst[:0], v, rewriter.Page{Lang: "fr"})
 	}
 }
+
+func TestTemplatesNeedWhatAnswers(t *testing.T) {
+	whole := `<div id="cookie-consent" data-cookie-consent-inserted=""><form action="/cookie-consent/choice"><input value="` + returnSlot + `"><button value="accept_all"></button><button value="refuse_all"></button></form></div>`
+	if err := checkBanner(whole); err != nil {
+		t.Error(err)
+	}
+	for _, part := range []string{`id="cookie-consent"`, "data-cookie-consent-inserted", "/choice", `value="accept_all"`, `value="refuse_all"`, `value="` + returnSlot + `"`} {
+		err := checkBanner(strings.Replace(whole, part, "", 1))
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("without %s: %v", part, err)
+		}
+	}
+}

@@ -16,7 +16,6 @@ func TestRobotsRefuse(t *testing.T) {
 	for _, lang := range robotLanguages {
 		u.put(sheet{html: strings.Replace(tall, `lang="en"`, `lang="`+lang+`"`, 1)})
 	}
-	positions := []string{"top", "bottom", "bottom-left", "center"}
 	var sites []site
 	for _, position := range positions {
 		declaration := strings.Replace(scripted, "language en fr", "language "+strings.Join(robotLanguages, " "), 1)
