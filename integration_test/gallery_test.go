@@ -107,9 +107,9 @@ var spoken = map[string][2]string{
 // galleryPage is a site as there are many: a head, a text, a form and a video.
 func galleryPage(lang string) string {
 	return fmt.Sprintf(`<!doctype html><html lang="%[1]s" dir="%[4]s"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>%[2]s</title>
-<style>:root { color-scheme: light dark; } body { margin: 0; font: 1.0625rem/1.6 system-ui, sans-serif; } header, main { max-width: 60rem; margin-inline: auto; padding: 1rem; } header { border-block-end: 1px solid GrayText; } a { color: inherit; } iframe { border: 0; max-width: 100%%; }</style></head>
+<style>:root { color-scheme: light dark; } body { margin: 0; font: 1.0625rem/1.6 system-ui, sans-serif; } header, main { max-width: 60rem; margin-inline: auto; padding: 1rem; } header { border-block-end: 1px solid GrayText; } a { color: inherit; } iframe, object { border: 0; max-width: 100%%; }</style></head>
 <body><header><a href="/page/0">OpenData</a></header><main><h1>%[2]s</h1>%[3]s
-<p><iframe src="https://video.example/embed/1" width="560" height="315" title="Video"></iframe></p><p><object data="https://maps.example/1" width="560" height="200"></object></p><p><a id="end" href="/page/0">OpenData</a></p></main></body></html>`,
+<p><iframe src="https://video.example/embed/1" width="560" height="315" title="Video"></iframe></p><p><object data="https://maps.example/1" width="560" height="200" title="Map" aria-label="Map"></object></p><p><a id="end" href="/page/0">OpenData</a></p></main></body></html>`,
 		lang, spoken[lang][0], strings.Repeat("<p>"+strings.Repeat(spoken[lang][1]+" ", 4)+"</p>", 3), map[bool]string{true: "rtl", false: "ltr"}[lang == "ar"])
 }
 
