@@ -27,13 +27,15 @@ func handlerFor(b *testing.B, declaration string) (h *Handler, cookie string) {
 		b.Fatal(err)
 	}
 	h.app.shared.ring.Store(ring)
-	if err := h.compile(h.WithDefaults()); err != nil {
+	now, err := h.compile(h.WithDefaults())
+	if err != nil {
 		b.Fatal(err)
 	}
+	h.serving.Store(now)
 	w := discard{http.Header{}}
 	r := prepared(w, http.Header{})
-	choice := h.enforcer.Policy.AcceptAll(time.Now())
-	if err := h.enforcer.Begin(r, "/", false).Store(w.header, &choice); err != nil {
+	choice := now.Policy.AcceptAll(time.Now())
+	if err := now.Begin(r, "/", false).Store(w.header, &choice); err != nil {
 		b.Fatal(err)
 	}
 	cookie, _, _ = strings.Cut(w.header.Get("Set-Cookie"), ";")

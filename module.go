@@ -15,10 +15,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
-	"os"
 	"strings"
 	"sync"
-	"time"
+	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -47,8 +46,7 @@ type Handler struct {
 	config.Site
 
 	app      *App
-	enforcer *enforcer.Enforcer
-	pages    *banner.Pages
+	serving  atomic.Pointer[serving]
 	key      string // of the visit among the request's variables
 	logger   *zap.Logger
 	insecure sync.Once // warns of a preference cookie that plain HTTP cannot carry
@@ -81,45 +79,12 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.app = app.(*App)
-	return h.compile(site)
-}
-
-// compile makes of a checked declaration, whose defaults are set, all that
-// serving needs.
-func (h *Handler) compile(site *config.Site) error {
-	declared, err := policy.New(site.Declaration())
+	h.key = "cookie_consent." + site.PreferenceCookie.Name
+	now, err := h.compile(site)
 	if err != nil {
 		return err
 	}
-	if err := enforcer.CheckPolicyLength(declared, site.FirstParty); err != nil && !declared.AllowUndeclaredHosts {
-		return fmt.Errorf("services: %w", err)
-	}
-	seen := banner.Config{
-		Policy: declared, Path: site.Path, Languages: site.Languages, Site: site.Name,
-		Show: site.Banner.Show, Position: site.Banner.Position, ManageLink: site.Banner.ManageLink, GPC: site.GlobalPrivacyControl == "on",
-		Hide: site.Banner.Hide, Stylesheet: site.Banner.Stylesheet, Theme: site.Theme(), ShortTable: site.Banner.CharterTable == "short",
-		Signals: site.Signals, Texts: site.Texts(), Since: h.app.since, Report: h.reported,
-	}
-	if site.Banner.Template != "" {
-		text, err := os.ReadFile(site.Banner.Template)
-		if err != nil {
-			return err
-		}
-		seen.Template = string(text)
-	}
-	shown, err := banner.New(seen)
-	if err != nil {
-		return err
-	}
-	h.pages = banner.NewPages(seen, time.Now)
-	h.key = "cookie_consent." + declared.Preference.Name
-	h.enforcer = &enforcer.Enforcer{
-		Policy: declared, GlobalPrivacyControl: seen.GPC, Keys: h.app.keys, Now: time.Now,
-		Insertion: shown.Insert, Head: shown.Head, StandIn: shown.StandIn, ComesBackTo: h.pages.ComesBackTo,
-		Elements: shown.Elements(),
-		Report:   site.Path + "/report", Version: shown.Version(),
-		RespectNoTransform: site.NoTransform == "respect", Untouched: countUntouched,
-	}
+	h.serving.Store(now)
 	return nil
 }
 
@@ -133,25 +98,26 @@ func (h *Handler) reported(directive, host string) {
 // ServeHTTP answers the module's own pages, and lets every other request and its
 // answer pass under the policy.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	now := h.serving.Load()
 	cookies := r.Header["Cookie"]
 	path, uri := asked(r)
-	own := h.pages.Owns(path)
+	own := now.pages.Owns(path)
 	if own {
 		cookies = append([]string(nil), cookies...) // cut in place by the visit
 	}
-	visit, again := h.visit(r, uri)
+	visit, again := h.visit(now, r, uri)
 	if visit == nil {
 		return next.ServeHTTP(w, r)
 	}
 	if own && !again {
 		visit.Filter(w.Header())
-		return h.pages.Serve(w, r, visit, path, cookies, func() bool { return h.mayGrant(r) })
+		return now.pages.Serve(w, r, visit, path, cookies, func() bool { return h.mayGrant(r) })
 	}
 	if visit.HoldsRequest(path, r.URL.Path) {
 		return h.holdRequest(w, visit)
 	}
 	defer visit.Release()
-	if h.enforcer.GlobalPrivacyControl && path == gpcFile {
+	if now.GlobalPrivacyControl && path == gpcFile {
 		return visit.Finish(h.serveGPC(visit.Writer(w), r, next))
 	}
 	return visit.Finish(next.ServeHTTP(visit.Writer(w), r))
@@ -171,7 +137,7 @@ func (h *Handler) holdRequest(w http.ResponseWriter, visit *enforcer.Visit) erro
 // visit begins the enforcement of a request, once in each pass: nil means that a
 // handler further out does it already. An error route comes again: its request
 // has lost its cookies, so the verdict is that of the first pass.
-func (h *Handler) visit(r *http.Request, uri string) (visit *enforcer.Visit, again bool) {
+func (h *Handler) visit(now *serving, r *http.Request, uri string) (visit *enforcer.Visit, again bool) {
 	ctx, key := r.Context(), h.key
 	earlier, _ := caddyhttp.GetVar(ctx, key).(*enforcer.Visit)
 	if ctx.Value(caddyhttp.ErrorCtxKey) != nil {
@@ -187,9 +153,9 @@ func (h *Handler) visit(r *http.Request, uri string) (visit *enforcer.Visit, aga
 		visit = earlier.Again()
 	} else {
 		https := secure(r)
-		visit = h.enforcer.Begin(r, uri, https)
-		if !https && strings.HasPrefix(strings.ToLower(h.enforcer.Policy.Preference.Name), "__") {
-			h.insecure.Do(h.warnInsecure)
+		visit = now.Begin(r, uri, https)
+		if !https && strings.HasPrefix(strings.ToLower(now.Policy.Preference.Name), "__") {
+			h.insecure.Do(func() { h.warnInsecure(now.Policy.Preference.Name) })
 		}
 	}
 	caddyhttp.SetVar(ctx, key, visit)
@@ -202,9 +168,9 @@ func (h *Handler) visit(r *http.Request, uri string) (visit *enforcer.Visit, aga
 }
 
 // warnInsecure tells that the preference cookie's name keeps it from plain HTTP.
-func (h *Handler) warnInsecure() {
+func (h *Handler) warnInsecure(cookie string) {
 	h.logger.Warn("this visit is plain HTTP, where browsers refuse the preference cookie for its name: no choice is kept; behind a proxy that ends TLS, declare it with trusted_proxies",
-		zap.String("preference_cookie", h.enforcer.Policy.Preference.Name))
+		zap.String("preference_cookie", cookie))
 }
 
 // visitVar names the latest visit among the request's variables.

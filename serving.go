@@ -1,0 +1,57 @@
+package cookieconsent
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/banner"
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/config"
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer"
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/policy"
+)
+
+// serving is all that answers for one state of a site's declaration. A charter
+// file that changes makes a new one; a request keeps the one it began with.
+type serving struct {
+	*enforcer.Enforcer
+	pages *banner.Pages
+}
+
+// compile makes of a checked declaration, whose defaults are set, all that
+// serving needs.
+func (h *Handler) compile(site *config.Site) (*serving, error) {
+	declared, err := policy.New(site.Declaration())
+	if err != nil {
+		return nil, err
+	}
+	if err := enforcer.CheckPolicyLength(declared, site.FirstParty); err != nil && !declared.AllowUndeclaredHosts {
+		return nil, fmt.Errorf("services: %w", err)
+	}
+	seen := banner.Config{
+		Policy: declared, Path: site.Path, Languages: site.Languages, Site: site.Name,
+		Show: site.Banner.Show, Position: site.Banner.Position, ManageLink: site.Banner.ManageLink, GPC: site.GlobalPrivacyControl == "on",
+		Hide: site.Banner.Hide, Stylesheet: site.Banner.Stylesheet, Theme: site.Theme(), ShortTable: site.Banner.CharterTable == "short",
+		Signals: site.Signals, Texts: site.Texts(), Since: h.app.since, Report: h.reported,
+	}
+	if site.Banner.Template != "" {
+		text, err := os.ReadFile(site.Banner.Template)
+		if err != nil {
+			return nil, err
+		}
+		seen.Template = string(text)
+	}
+	shown, err := banner.New(seen)
+	if err != nil {
+		return nil, err
+	}
+	s := &serving{pages: banner.NewPages(seen, time.Now)}
+	s.Enforcer = &enforcer.Enforcer{
+		Policy: declared, GlobalPrivacyControl: seen.GPC, Keys: h.app.keys, Now: time.Now,
+		Insertion: shown.Insert, Head: shown.Head, StandIn: shown.StandIn, ComesBackTo: s.pages.ComesBackTo,
+		Elements: shown.Elements(),
+		Report:   site.Path + "/report", Version: shown.Version(),
+		RespectNoTransform: site.NoTransform == "respect", Untouched: countUntouched,
+	}
+	return s, nil
+}
