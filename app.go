@@ -32,11 +32,12 @@ import (
 type App struct {
 	config.Global
 
-	ctx     caddy.Context
-	storage certmagic.Storage
-	logger  *zap.Logger
-	shared  *shared
-	pooled  any // key of shared in the pool
+	ctx      caddy.Context
+	storage  certmagic.Storage
+	logger   *zap.Logger
+	shared   *shared
+	pooled   any        // key of shared in the pool
+	watching []*Handler // whose declaration stands in files
 }
 
 // CaddyModule returns the Caddy module information.
@@ -105,8 +106,16 @@ func storageName(storage certmagic.Storage) string {
 func (a *App) Start() error {
 	a.shared.opening.Lock()
 	defer a.shared.opening.Unlock()
+	all := a.mounts()
+	if err := checkOnePolicy(all); err != nil {
+		return err
+	}
+	a.warnUncompressed(all)
 	_, _ = a.open()
-	return a.warnUncompressed()
+	for _, h := range a.watching {
+		go h.watch(a.ctx, watchInterval)
+	}
+	return nil
 }
 
 // Stop implements caddy.App.

@@ -23,7 +23,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
-	"github.com/caddy-cookie-consent/caddy-cookie-consent/banner"
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/config"
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer"
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/policy"
@@ -49,6 +48,7 @@ type Handler struct {
 	serving  atomic.Pointer[serving]
 	key      string // of the visit among the request's variables
 	logger   *zap.Logger
+	files    atomic.Pointer[filesState]
 	insecure sync.Once // warns of a preference cookie that plain HTTP cannot carry
 }
 
@@ -63,8 +63,8 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 // Provision checks the declaration and compiles it. It touches neither the
 // network nor the data directory.
 func (h *Handler) Provision(ctx caddy.Context) error {
-	site := h.Site.WithDefaults()
-	if err := site.Check(banner.Texts()); err != nil {
+	site, err := h.declared()
+	if err != nil {
 		return err
 	}
 	if err := h.Later(); err != nil {
@@ -85,6 +85,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.serving.Store(now)
+	if len(h.Charter)+len(h.Catalogue) > 0 {
+		h.app.watching = append(h.app.watching, h)
+	}
 	return nil
 }
 

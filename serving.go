@@ -18,6 +18,16 @@ type serving struct {
 	pages *banner.Pages
 }
 
+// declared returns what the site declares, its charter files and the catalogue's
+// facts included, checked.
+func (h *Handler) declared() (*config.Site, error) {
+	site, err := h.Site.WithDefaults().Expand(os.ReadFile)
+	if err != nil {
+		return nil, err
+	}
+	return site, site.Check(banner.Texts())
+}
+
 // compile makes of a checked declaration, whose defaults are set, all that
 // serving needs.
 func (h *Handler) compile(site *config.Site) (*serving, error) {
@@ -28,8 +38,9 @@ func (h *Handler) compile(site *config.Site) (*serving, error) {
 	if err := enforcer.CheckPolicyLength(declared, site.FirstParty); err != nil && !declared.AllowUndeclaredHosts {
 		return nil, fmt.Errorf("services: %w", err)
 	}
+	preset := config.PresetOf(site.Preset)
 	seen := banner.Config{
-		Policy: declared, Path: site.Path, Languages: site.Languages, Site: site.Name,
+		Policy: declared, Preset: preset.Name, Cross: preset.Cross, Path: site.Path, Languages: site.Languages, Site: site.Name,
 		Show: site.Banner.Show, Position: site.Banner.Position, ManageLink: site.Banner.ManageLink, GPC: site.GlobalPrivacyControl == "on",
 		Hide: site.Banner.Hide, Stylesheet: site.Banner.Stylesheet, Theme: site.Theme(), ShortTable: site.Banner.CharterTable == "short",
 		Signals: site.Signals, Texts: site.Texts(), Since: h.app.since, Report: h.reported,

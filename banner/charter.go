@@ -80,7 +80,7 @@ func (p *Pages) renderCharter(v *enforcer.Visit, lang, back string) ([]byte, err
 	}
 	c.Return, c.Style, c.Sheet = back, p.charter, p.sheet
 	c.Kept = c.Lifetime(policy.Lifetime(p.config.Policy.Preference.Lifetime))
-	c.State = c.state(&v.Standing)
+	c.State, c.Changed = c.state(&v.Standing), p.config.changed(&v.Standing, lang)
 	c.Withdrawable = v.Standing.Choice.Grants()
 	c.Necessary = purposeView{voice: c.voice, Category: c.category(policy.Necessary)}
 	for i := range c.Policy.Services {

@@ -36,6 +36,8 @@ type Config struct {
 	ShortTable bool                   // the charter's tables have four columns
 	Signals    []string               // vendors whose scripts are told the choice
 	GPC        bool                   // Global Privacy Control is honoured
+	Preset     string                 // name of the rules that are followed; empty: not told
+	Cross      bool                   // the banner has a cross that refuses everything (Garante, 10 June 2021)
 	Texts      map[string]policy.Text // that replace ours, by key
 	// Since returns when a revision of the policy was first in force, in seconds of
 	// Unix time; 0 when nobody knows. It may be nil.
@@ -71,6 +73,7 @@ type view struct {
 	Return     string // where the visitor comes from
 	Query      string // the same, for an address
 	Pages      string // address of the module's own pages
+	Changed    string // what is to be decided anew
 	Answers    []answer
 }
 
@@ -148,12 +151,13 @@ const (
 	hostSlot   = "cookieconsenthostslot"
 	linkSlot   = "cookieconsentlinkslot"
 	sourceSlot = "cookieconsentsourceslot"
+	changeSlot = "cookieconsentchangeslot"
 )
 
 func (c *Config) voice(lang string) voice { return voice{lang, c.Languages[0], c.Texts, texts[lang]} }
 
 func (c *Config) view(lang string) view {
-	v := view{voice: c.voice(lang), Config: *c, Controller: c.Policy.Controller, Return: returnSlot, Query: querySlot}
+	v := view{voice: c.voice(lang), Config: *c, Controller: c.Policy.Controller, Return: returnSlot, Query: querySlot, Changed: changeSlot}
 	if v.Site == "" {
 		v.Site = siteSlot
 	}
@@ -174,10 +178,10 @@ func (c *Config) view(lang string) view {
 	return v
 }
 
-// answers are the two ways to answer at once. They come as one list and are
-// rendered by one loop: same element, class, size and weight.
-// answers are the two answers to everything. The refusal stands first: two presses
-// of Tab lead to it where one leads to the list of providers.
+// answers are the two answers to everything. They come as one list and are rendered
+// by one loop: same element, class, size and weight.
+// The refusal stands first: two presses of Tab lead to it where one leads to the
+// list of providers.
 func (v voice) answers() []answer {
 	return []answer{
 		{"refuse_all", "refuse-all", v.T("refuse_all")},
@@ -240,7 +244,31 @@ func (b *Banner) Insert(dst []byte, v *enforcer.Visit, page rewriter.Page) []byt
 		querySlot:  url.QueryEscape(v.URI),
 		nonceSlot:  nonceAttribute(v),
 		toldSlot:   b.told(v),
+		changeSlot: b.changed(v, chosen),
 	})
+}
+
+// changed says what a visitor who had answered is asked again, and why.
+func (b *Banner) changed(v *enforcer.Visit, lang string) string {
+	if text := b.config.changed(&v.Standing, lang); text != "" {
+		return "<p><strong>" + escape(text) + "</strong></p>"
+	}
+	return ""
+}
+
+// changed names the purposes that an earlier choice no longer answers.
+func (c *Config) changed(s *policy.Standing, lang string) string {
+	if s.State != policy.Outdated {
+		return ""
+	}
+	said := c.voice(lang)
+	var names []string
+	for i, purpose := range c.Policy.Active {
+		if !purpose.Exempt && s.Choice.Answers[i] == policy.Unasked {
+			names = append(names, said.Name(purpose.Category))
+		}
+	}
+	return said.T("changed", "purposes", strings.Join(names, ", "))
 }
 
 // told returns the attributes that differ from page to page of the banner's script.
@@ -310,7 +338,7 @@ func (b *Banner) asks(state policy.State) bool {
 type markup struct{ pieces, slots []string }
 
 var slot = regexp.MustCompile(strings.Join([]string{
-	siteSlot, returnSlot, querySlot, originSlot, nonceSlot, toldSlot, hostSlot, linkSlot, sourceSlot,
+	siteSlot, returnSlot, querySlot, originSlot, nonceSlot, toldSlot, hostSlot, linkSlot, sourceSlot, changeSlot,
 }, "|"))
 
 func cut(rendered string) markup {

@@ -9,6 +9,7 @@ package caddyfile
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
@@ -29,6 +30,7 @@ type parser struct {
 //	    preset                 fr | eu | de | it | es | uk
 //	    path                   <path>
 //	    charter                <file>
+//	    catalogue              <file>
 //	    language               <language...>
 //	    site                   <name>
 //	    controller             <name>
@@ -53,7 +55,11 @@ func Site(d *caddyfile.Dispenser, texts map[string]map[string]string) (*config.S
 	if err := p.block("cookie_consent", p.siteWords(site)); err != nil {
 		return nil, err
 	}
-	if err := site.WithDefaults().Check(texts); err != nil {
+	full, err := site.WithDefaults().Expand(os.ReadFile)
+	if err == nil {
+		err = full.Check(texts)
+	}
+	if err != nil {
 		return nil, p.locate(err)
 	}
 	return site, nil
@@ -64,7 +70,8 @@ func (p *parser) siteWords(s *config.Site) words {
 		"mode":                   p.word("mode", &s.Mode),
 		"preset":                 p.word("preset", &s.Preset),
 		"path":                   p.word("path", &s.Path),
-		"charter":                p.list("charter", &s.Charter),
+		"charter":                p.files("charter", &s.Charter),
+		"catalogue":              p.files("catalogue", &s.Catalogue),
 		"language":               p.list("languages", &s.Languages),
 		"site":                   p.word("site", &s.Name),
 		"controller":             p.word("controller", &s.Controller),
@@ -370,7 +377,7 @@ func (p *parser) locate(err error) error {
 	if !errors.As(err, &found) {
 		return err
 	}
-	for path := found.Path; path != ""; path = parent(path) {
+	for path := range found.Around() {
 		if token, ok := p.from[path]; ok {
 			d := caddyfile.NewDispenser([]caddyfile.Token{token})
 			d.Next()
@@ -378,14 +385,4 @@ func (p *parser) locate(err error) error {
 		}
 	}
 	return p.Err(found.Message)
-}
-
-// parent cuts the last step off a JSON path.
-func parent(path string) string {
-	for i := len(path) - 1; i > 0; i-- {
-		if path[i] == '.' || path[i] == '[' {
-			return path[:i]
-		}
-	}
-	return ""
 }

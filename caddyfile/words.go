@@ -107,6 +107,23 @@ func (p *parser) file(path string, value *string) func() error {
 	}
 }
 
+// files appends paths of files, relative to the Caddyfile.
+func (p *parser) files(path string, values *[]string) func() error {
+	read := p.list(path, values)
+	return func() error {
+		from, first := filepath.Dir(p.File()), len(*values)
+		if err := read(); err != nil {
+			return err
+		}
+		for i := first; i < len(*values); i++ {
+			if !filepath.IsAbs((*values)[i]) {
+				(*values)[i] = filepath.Join(from, (*values)[i])
+			}
+		}
+		return nil
+	}
+}
+
 // list appends one or more arguments to values.
 func (p *parser) list(path string, values *[]string) func() error {
 	return func() error {

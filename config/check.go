@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"net/netip"
 	"net/url"
@@ -24,13 +25,24 @@ type Problem struct {
 
 func (p *Problem) Error() string { return p.Path + ": " + p.Message }
 
+// Around yields the JSON path of the problem, then of all that it lies in.
+func (p *Problem) Around() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for path := p.Path; path != "" && yield(path); {
+			path = path[:max(0, strings.LastIndexAny(path, ".["))]
+		}
+	}
+}
+
 func problem(path, format string, args ...any) error {
 	return &Problem{path, fmt.Sprintf(format, args...)}
 }
 
-// Check finds the first mistake in s, whose defaults must be set. texts are those
-// there are, by language and key.
-func (s *Site) Check(texts map[string]map[string]string) error {
+// Check finds the first mistake in s, which must be expanded. texts are those there
+// are, by language and key.
+func (s *Site) Check(texts map[string]map[string]string) error { return s.explain(s.check(texts)) }
+
+func (s *Site) check(texts map[string]map[string]string) error {
 	known := slices.Sorted(maps.Keys(texts))
 	for _, check := range []func([]string) error{
 		s.checkWords, s.checkLanguages, s.checkPath, s.checkFirstParty, s.checkPreferenceCookie,
@@ -64,7 +76,7 @@ func (s *Site) checkWords([]string) error {
 		words      []string
 	}{
 		{"mode", s.Mode, []string{"enforce", "observe"}},
-		{"preset", s.Preset, []string{"fr", "eu", "de", "it", "es", "uk"}},
+		{"preset", s.Preset, presetIDs()},
 		{"undeclared_cookies", s.UndeclaredCookies, []string{"block", "allow"}},
 		{"undeclared_hosts", s.UndeclaredHosts, []string{"block", "allow"}},
 		{"global_privacy_control", s.GlobalPrivacyControl, []string{"on", "off"}},
@@ -389,8 +401,8 @@ func parseLifetime(text string) (policy.Lifetime, error) {
 		return policy.Session, nil
 	}
 	d, err := caddy.ParseDuration(text)
-	if err != nil || d < time.Second {
-		return 0, fmt.Errorf("%q is no lifetime: a duration such as 14d or 30m, or session", text)
+	if err != nil || d < time.Second || d%time.Second != 0 {
+		return 0, fmt.Errorf("%q is no lifetime: a duration in whole seconds such as 14d or 30m, or session", text)
 	}
 	return policy.Lifetime(d), nil
 }

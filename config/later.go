@@ -11,8 +11,6 @@ func (s *Site) Later() error {
 		path, what string
 	}{
 		{s.Mode == "observe", "mode", "observe mode is"},
-		{s.Preset != "" && s.Preset != "fr", "preset", "presets other than fr are"},
-		{len(s.Charter) > 0, "charter", "charter files are"},
 	} {
 		if setting.set {
 			return notYet(setting.path, setting.what)

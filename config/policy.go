@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/policy"
@@ -59,7 +60,7 @@ func (s *Site) Declaration() policy.Declaration {
 }
 
 func (c *Category) declare() policy.Category {
-	category := policy.Category{ID: c.ID, Name: policy.Text(c.Name), Description: policy.Text(c.Description)}
+	category := policy.Category{ID: c.ID, Name: c.Name.plain(), Description: c.Description.plain()}
 	if c.Exempt != nil {
 		category.Exempt = true
 		category.DataRetention = time.Duration(c.Exempt.DataRetention)
@@ -70,14 +71,14 @@ func (c *Category) declare() policy.Category {
 func (s *Service) declare() policy.Service {
 	service := policy.Service{
 		ID: s.ID, Provider: s.Provider,
-		Name: policy.Text(s.Name), Place: policy.Text(s.Place), Purpose: policy.Text(s.Purpose),
+		Name: s.Name.plain(), Place: s.Place.plain(), Purpose: s.Purpose.plain(),
 		Category: s.Category, Ground: policy.Ground(s.Ground),
 		PolicyURL: s.Policy, Country: s.Country, Hosts: s.Hosts, Inline: s.Inline,
 	}
 	for _, c := range s.Cookies {
 		lifetime, _ := parseLifetime(c.Lifetime) // checked before
 		service.Cookies = append(service.Cookies, policy.Cookie{
-			Name: c.Name, Purpose: policy.Text(c.Purpose), Lifetime: lifetime, Domain: c.Domain, Path: c.Path,
+			Name: c.Name, Purpose: c.Purpose.plain(), Lifetime: lifetime, Domain: c.Domain, Path: c.Path,
 			Secure: c.Secure, HTTPOnly: c.HTTPOnly, SameSite: c.SameSite, Partitioned: c.Partitioned, ThirdParty: c.SetBy,
 		})
 	}
@@ -85,4 +86,16 @@ func (s *Service) declare() policy.Service {
 		service.Storage = append(service.Storage, policy.StorageKey{Area: k.Area, Key: k.Key})
 	}
 	return service
+}
+
+// plain returns t with single spaces, as a charter's table gives it.
+func (t Text) plain() policy.Text {
+	if len(t) == 0 {
+		return nil
+	}
+	plain := policy.Text{}
+	for language, text := range t {
+		plain[language] = strings.Join(strings.Fields(text), " ")
+	}
+	return plain
 }

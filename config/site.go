@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/policy/catalogue"
 )
 
 // Text is one text by language tag, as in {"fr": "Mesure d'audience"}. A
@@ -32,6 +34,10 @@ type Site struct {
 
 	// Charter lists files that hold the charter's table as CSV, TSV or Markdown.
 	Charter []string `json:"charter,omitempty"`
+
+	// Catalogue lists files with further known cookies, in the CSV or JSON format of
+	// the Open Cookie Database. They are hints, and declare nothing.
+	Catalogue []string `json:"catalogue,omitempty"`
 
 	// Languages are offered to visitors; the first is the default. Default: fr, en.
 	Languages []string `json:"languages,omitempty"`
@@ -80,6 +86,9 @@ type Site struct {
 	// Signals tells vendors' scripts of the choice: google_consent_mode,
 	// microsoft_uet, microsoft_clarity, matomo, meta_pixel.
 	Signals []string `json:"signals,omitempty"`
+
+	rows  map[string]place // where in the charter's files something stands, by JSON path
+	hints []catalogue.Hint // of the catalogue files
 }
 
 // PreferenceCookie is the one cookie the module sets. It is HttpOnly,
@@ -157,6 +166,8 @@ type Service struct {
 	Hosts []string `json:"hosts,omitempty"`
 	// Inline lists texts that mark an inline script as the service's.
 	Inline []string `json:"inline,omitempty"`
+
+	taken bool // the ground is the catalogue's
 }
 
 // Cookie declares one cookie, or those a pattern covers.
@@ -268,7 +279,7 @@ func (s *Site) WithDefaults() *Site {
 		full.Languages = []string{"fr", "en"}
 	}
 	if cookie.Lifetime == 0 {
-		cookie.Lifetime = caddy.Duration(182 * day)
+		cookie.Lifetime = PresetOf(full.Preset).ChoiceLifetime
 	}
 	return &full
 }

@@ -1,40 +1,34 @@
 package config
 
-import (
-	"fmt"
-	"time"
-)
+import "fmt"
 
 // Warnings lists settings that are allowed but below what the rules ask for.
 func (s *Site) Warnings() []string {
 	var warnings []string
 	warn := func(format string, args ...any) { warnings = append(warnings, fmt.Sprintf(format, args...)) }
-	if lifetime := time.Duration(s.PreferenceCookie.Lifetime); lifetime < 182*day {
-		warn("preference_cookie.lifetime: visitors who refused are asked again after %.3g days, sooner than six months (R-1.9)", lifetime.Hours()/24)
-	}
-	if s.UndeclaredCookies == "allow" {
-		warn("undeclared_cookies: cookies that nobody declared pass without consent (R-1.2)")
-	}
-	if s.UndeclaredHosts == "allow" {
-		warn("undeclared_hosts: origins that nobody declared may be loaded without consent, and for refused ones scripts have only the guard script against them (R-7.9)")
-	}
-	if s.NoTransform == "respect" {
-		warn("no_transform: pages that the site sends with no-transform have no banner, and load what their tags ask for but for what the policy in their header stops (R-1.2)")
-	}
+	s.belowFloor(warn)
+	s.unconfirmed(warn)
 	s.untranslated(warn)
 	used := map[string]bool{}
 	for _, service := range s.Services {
 		used[service.Category] = true
 	}
 	for i, c := range s.Categories {
-		if c.Exempt != nil && time.Duration(c.Exempt.DataRetention) > 760*day {
-			warn("categories[%d].exempt.data_retention: exempt measurements are kept longer than 25 months (R-1.11)", i)
-		}
 		if !used[c.ID] {
 			warn("categories[%d]: no service belongs to category %q, so nothing is asked for it", i, c.ID)
 		}
 	}
 	return warnings
+}
+
+// unconfirmed warns of services that are necessary on the catalogue's word alone.
+func (s *Site) unconfirmed(warn func(format string, args ...any)) {
+	for i, service := range s.Services {
+		if service.taken {
+			warn("services[%d]: %q needs no consent (%s) on the catalogue's word; confirm it with `category necessary %s`, or in the charter's columns Category and Ground (R-8.1)",
+				i, service.ID, service.Ground, service.Ground)
+		}
+	}
 }
 
 // untranslated warns once for each language that texts of the site are missing in.

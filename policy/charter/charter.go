@@ -17,24 +17,36 @@ import (
 	"golang.org/x/text/encoding/unicode"
 )
 
+// Text is one text by language tag. The tag is empty where the heading of the
+// column names no language.
+type Text map[string]string
+
 // Row is one row of a charter's table. What the table does not say is empty.
 type Row struct {
-	Line     int // in the file, from 1
-	Provider string
-	Service  string // what the cookie serves, and where, as the charter words it
-	Place    string
-	Cookie   string // a name, or a pattern with *
-	Purpose  string
-	Lifetime string // session, or a number of seconds, minutes, hours or days such as 14d
-	Category string // an id of a built-in category, or the words of the category column
-	Ground   string // why it needs no consent
-	SetBy    string
-	Domain   string
-	Path     string
-	Hosts    []string
-	Policy   string
-	Country  string
+	Line           int    // in the file, from 1
+	ID             string // of the service
+	Provider       string
+	Service        Text // its name
+	Place          Text // where on the site it is used
+	ServicePurpose Text
+	Cookie         string // a name, or a pattern with *; empty where the row tells of the service alone
+	Purpose        Text
+	Lifetime       string // session, or a number of seconds, minutes, hours or days such as 14d
+	Category       string // the words of its column, or the built-in category that a heading above the row names
+	Ground         string // why it needs no consent
+	Third          string // host of the third party that sets the cookie on itself
+	Domain         string
+	Path           string
+	Attributes     []string // secure, http_only, partitioned, same_site=strict, lax or none
+	Hosts          []string
+	Storage        []Key
+	Inline         []string
+	Policy         string
+	Country        string
 }
+
+// Key is a key of web storage.
+type Key struct{ Area, Key string }
 
 // Error is a mistake in a table.
 type Error struct {
@@ -60,7 +72,7 @@ func Read(data []byte) ([]Row, error) {
 	for at := 0; at < len(lines); {
 		head, comma := heading(lines[at])
 		if head == nil {
-			if said := category(lines[at]); said != "" || strings.TrimSpace(lines[at]) != "" {
+			if said := Category(lines[at]); said != "" || strings.TrimSpace(lines[at]) != "" {
 				section = said
 			}
 			at++
@@ -121,7 +133,7 @@ func heading(line string) (columns, rune) {
 		}
 		head, known := make(columns, len(cells)), 0
 		for i, cell := range cells {
-			if head[i] = fields[plain(cell)]; head[i] != "" {
+			if head[i] = field(cell); head[i] != "" {
 				known++
 			}
 		}
@@ -136,7 +148,7 @@ func heading(line string) (columns, rune) {
 func (c columns) check(line int) error {
 	for i, field := range c {
 		if field != "" && slices.Index(c, field) != i {
-			return mistake(line, "two columns are headed as the %s; give one of them another heading", field)
+			return mistake(line, "two columns are headed as the %s; give one of them another heading", strings.Join(strings.FieldsFunc(field, func(r rune) bool { return r == '_' || r == ' ' }), " "))
 		}
 	}
 	if !slices.Contains(c, "cookie") {
@@ -171,7 +183,7 @@ func (t *table) read(lines []string, at int) (int, error) {
 		case len(cells) == 1 && t.separated(lines[first-1]):
 			return 0, mistake(first, "the row is separated otherwise than the headings; separate its cells by %s", names[t.comma])
 		case len(filled) == 1 && t.cell(cells, "cookie") == "":
-			t.section = category(filled[0])
+			t.section = Category(filled[0])
 		case !t.fits(cells):
 			return 0, mistake(first, "the row has %d cells where the heading has %d; put a cell that contains %s between double quotes", len(cells), len(t.head), names[t.comma])
 		default:
@@ -271,7 +283,7 @@ func split(text string, comma rune) ([]string, error) {
 	for i := range cells {
 		cells[i] = strings.Join(strings.Fields(cells[i]), " ")
 		if comma == '|' {
-			cells[i] = strings.Trim(cells[i], "`")
+			cells[i] = unquoted(cells[i])
 		}
 	}
 	return cells, nil
@@ -285,30 +297,10 @@ func (t *table) cell(cells []string, field string) string {
 	return ""
 }
 
-func (t *table) row(cells []string, line int) (Row, error) {
-	said := func(field string) string { return t.cell(cells, field) }
-	row := Row{
-		Line: line, Provider: said("provider"), Service: said("service"), Place: said("place"), Cookie: said("cookie"),
-		Purpose: said("purpose"), Category: t.section, Ground: said("ground"), SetBy: said("setter"), Domain: said("domain"),
-		Path: said("path"), Hosts: strings.FieldsFunc(said("hosts"), func(r rune) bool { return r == ' ' || r == ',' }),
-		Policy: said("policy"), Country: said("country"),
+// unquoted takes the backticks away that a cell stands between.
+func unquoted(cell string) string {
+	if len(cell) > 2 && cell[0] == '`' && cell[len(cell)-1] == '`' {
+		return cell[1 : len(cell)-1]
 	}
-	if row.Cookie == "" {
-		return row, mistake(line, "the row has no cookie; write its name, or a pattern with *")
-	}
-	if slices.Contains(t.head, "provider") && row.Provider == "" {
-		return row, mistake(line, "the row of %s has no provider; where cells were merged, repeat what they say in every row", row.Cookie)
-	}
-	if words := said("category"); words != "" {
-		if row.Category = category(words); row.Category == "" {
-			row.Category = words
-		}
-	}
-	if words := said("lifetime"); words != "" {
-		var ok bool
-		if row.Lifetime, ok = lifetime(words); !ok {
-			return row, mistake(line, "the lifetime %q of %s is not understood; write it as 14 days, 13 months, 2 semaines or session", words, row.Cookie)
-		}
-	}
-	return row, nil
+	return cell
 }

@@ -2,6 +2,7 @@ package charter
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -14,25 +15,80 @@ var fields = map[string]string{}
 
 func init() {
 	for field, headings := range map[string][]string{
+		"id":       {"id", "identifiant", "service id"},
 		"provider": {"provider", "supplier", "vendor", "company", "owner", "third party", "prestataire", "nom du prestataire", "fournisseur", "editeur", "emetteur", "societe", "organisme"},
-		"service":  {"service", "service et emplacement", "service and place", "service and location", "service name", "nom du service", "outil", "tool"},
-		"place":    {"place", "location", "emplacement", "lieu"},
-		"cookie":   {"cookie", "cookies", "cookie name", "name of the cookie", "name", "tracker", "nom", "nom du cookie", "nom du cookies", "nom des cookies", "nom cookie", "cookies deposes", "traceur", "nom du traceur"},
-		"purpose":  {"purpose", "purposes", "function", "description", "use", "finalite", "finalites", "finalite du cookie", "fonction", "utilisation", "objet", "utilite", "role"},
-		"lifetime": {"lifetime", "duration", "retention", "expiry", "expiration", "expires", "max age", "duree", "duree de vie", "duree de conservation", "conservation", "validite", "duree de validite"},
-		"category": {"category", "kind", "type", "type of cookie", "cookie type", "categorie", "type de cookie", "nature", "famille"},
-		"ground":   {"ground", "ground of exemption", "exemption", "motif", "motif d exemption", "fondement"},
-		"setter":   {"set by", "setter", "depose par", "place par"},
-		"domain":   {"domain", "host of the cookie", "domaine"},
-		"path":     {"path", "chemin"},
-		"hosts":    {"host", "hosts", "hote", "hotes", "origin", "origins", "origines"},
-		"policy":   {"policy", "privacy policy", "privacy", "politique de confidentialite", "politique", "confidentialite"},
-		"country":  {"country", "transfer", "pays", "pays de transfert", "transfert"},
+		"service":  {"service", "service name", "nom du service", "outil", "tool"},
+		// name and place in one
+		"service_place":   {"service et emplacement", "service and place", "service and location", "service et lieu"},
+		"service_purpose": {"service purpose", "purpose of the service", "finalite du service"},
+		"place":           {"place", "location", "emplacement", "lieu"},
+		"cookie":          {"cookie", "cookies", "cookie name", "name of the cookie", "name", "tracker", "nom", "nom du cookie", "nom du cookies", "nom des cookies", "nom cookie", "cookies deposes", "traceur", "nom du traceur"},
+		"purpose":         {"purpose", "purposes", "function", "description", "use", "finalite", "finalites", "finalite du cookie", "fonction", "utilisation", "objet", "utilite", "role"},
+		"lifetime":        {"lifetime", "duration", "retention", "expiry", "expiration", "expires", "max age", "duree", "duree de vie", "duree de conservation", "conservation", "validite", "duree de validite"},
+		"category":        {"category", "kind", "type", "type of cookie", "cookie type", "categorie", "type de cookie", "nature", "famille"},
+		"ground":          {"ground", "ground of exemption", "exemption", "motif", "motif d exemption", "fondement"},
+		"setter":          {"set by", "setter", "third party host", "depose par", "place par"},
+		"domain":          {"domain", "host of the cookie", "domaine"},
+		"path":            {"path", "chemin"},
+		"attributes":      {"attributes", "attributs"},
+		"storage":         {"storage", "web storage", "stockage"},
+		"inline":          {"inline", "inline scripts", "scripts"},
+		"hosts":           {"host", "hosts", "hote", "hotes", "origin", "origins", "origines"},
+		"policy":          {"policy", "privacy policy", "privacy", "politique de confidentialite", "politique", "confidentialite"},
+		"country":         {"country", "transfer", "pays", "pays de transfert", "transfert"},
 	} {
 		for _, heading := range headings {
 			fields[heading] = field
 		}
 	}
+}
+
+// texts are the fields that may have a column for each language.
+var texts = []string{"service", "place", "purpose", "service_purpose"}
+
+var languageTag = regexp.MustCompile(`^(.*)\(([a-z]{2,3}(?:-[A-Za-z]{2,4})?)\)$`)
+
+// field returns the field that a column is headed as, empty for none: a name, and
+// behind a space the language of texts, as in "Purpose (fr)".
+func field(heading string) string {
+	if found := languageTag.FindStringSubmatch(heading); found != nil {
+		if name := fields[plain(found[1])]; slices.Contains(texts, name) {
+			return name + " " + found[2]
+		}
+	}
+	return fields[plain(heading)]
+}
+
+// third reads who sets a cookie: a host for a third party, empty for the site or a
+// script in its pages.
+func third(words string) (host string, ok bool) {
+	lower := strings.ToLower(words)
+	for _, lead := range []string{"third ", "third party ", "tiers ", "tierce partie "} {
+		lower = strings.TrimPrefix(lower, lead)
+	}
+	switch plain(lower) {
+	case "", "response", "http", "server", "serveur", "script", "js", "javascript", "site", "the site", "this site", "le site", "first party", "interne", "http js":
+		return "", true
+	}
+	return lower, domain.MatchString(lower)
+}
+
+var domain = regexp.MustCompile(`^([a-z0-9_-]+\.)+[a-z0-9_-]+$`)
+
+// ground reads why a service needs no consent, in the words of a charter where they
+// are known.
+func ground(words string) string {
+	if id, known := grounds[plain(words)]; known {
+		return id
+	}
+	return strings.ReplaceAll(strings.ToLower(words), " ", "_")
+}
+
+var grounds = map[string]string{
+	"authentification": "authentication", "connexion": "authentication", "login": "authentication",
+	"securite": "security", "panier": "basket", "facturation": "billing", "paiement": "billing",
+	"langue": "interface", "language": "interface", "presentation": "interface",
+	"repartition de charge": "load_balancing", "choix": "tracker_choice", "consentement": "tracker_choice", "consent": "tracker_choice",
 }
 
 // plain is text in lower case, without accents, punctuation and the s that a plural
@@ -64,13 +120,13 @@ var purposes = []struct {
 	{"social", regexp.MustCompile(`\b(social|sociaux|reseaux sociaux|social (media|networks?))\b`)},
 }
 
-// category returns the built-in category that words name, and "" where they name
+// Category returns the built-in category that words name, and "" where they name
 // none, or deny what they name.
 //
 // Of several, the first in the order of the text counts: "Cookies nécessaires /
 // fonctionnels" are necessary. "Internes" and "tiers" say who sets a cookie, not
 // what for, and name none.
-func category(words string) string {
+func Category(words string) string {
 	text := plain(words)
 	if denied.MatchString(text) {
 		return ""
@@ -93,7 +149,7 @@ var denied = regexp.MustCompile(`\b(non|not|pas|sans|hors|autres?|other)\b`)
 // seconds. Months and years are those of rules on consent: 6 months are 182 days,
 // 13 months 395, 25 months 760.
 var (
-	span    = regexp.MustCompile(`^(?:(?:up to|jusqu a|max|maximum|environ|about) )*(\d{1,5}|an?|une?|one) ?([a-z]+)(?: max| maximum)?$`)
+	span    = regexp.MustCompile(`^(?:(?:up to|jusqu a|max|maximum|environ|about) )*(\d{1,9}|an?|une?|one) ?([a-z]+)(?: max| maximum)?$`)
 	session = regexp.MustCompile(`^(?:cookie de |duree de (?:la )?|le temps de la |end of (?:the )?|fin de (?:la )?)?session(?: cookie)?$|^(?:navigateur ferme|until the browser (?:is closed|closes)|fermeture du navigateur)$`)
 )
 
