@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/banner"
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/caddyfile"
+	_ "github.com/caddy-cookie-consent/caddy-cookie-consent/command" // caddy cookie-consent
 )
 
 func init() {

@@ -97,7 +97,7 @@ func Table(rows []Row, language string) [][]string {
 			add(heading, c.cell)
 			continue
 		}
-		for _, tag := range tags(rows, c.texts) {
+		for _, tag := range tags(rows, c.texts, language) {
 			text, under := func(r *Row) string { return c.texts(r)[tag] }, heading
 			if tag != "" {
 				under += " (" + tag + ")"
@@ -108,15 +108,23 @@ func Table(rows []Row, language string) [][]string {
 	return cells
 }
 
-// tags lists the languages that the texts of rows are in.
-func tags(rows []Row, texts func(*Row) Text) []string {
+// tags lists the languages that the texts of rows are in, first that of the table.
+func tags(rows []Row, texts func(*Row) Text, first string) []string {
 	found := map[string]bool{}
 	for i := range rows {
 		for tag := range texts(&rows[i]) {
 			found[tag] = true
 		}
 	}
-	return slices.Sorted(maps.Keys(found))
+	return slices.SortedFunc(maps.Keys(found), func(a, b string) int {
+		if (a == first) != (b == first) {
+			if a == first {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(a, b)
+	})
 }
 
 // WriteCSV writes a table as Excel opens it in most of Europe: UTF-8 with a byte
