@@ -81,9 +81,7 @@ func (s *Site) join(file int, name string, read func(path string) ([]byte, error
 	for i := range s.Services {
 		j.at[s.Services[i].ID] = i
 	}
-	for i := range rows {
-		j.names = append(j.names, j.name(&rows[i]))
-	}
+	j.read(rows)
 	for i := range rows {
 		if err := j.add(&rows[i], &j.names[i], j.id(i), place{file, rows[i].Line}); err != nil {
 			return problem(path, "%s, line %d: %v", filepath.Base(name), rows[i].Line, err)

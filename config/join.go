@@ -21,6 +21,7 @@ type joiner struct {
 	language string         // of texts whose column names none
 	at       map[string]int // services by id
 	names    []rowName
+	purposes map[string]map[string]bool // categories of the rows without id, by stem
 }
 
 // rowName is what a row is known by.
@@ -30,6 +31,21 @@ type rowName struct {
 	category string
 	known    *catalogue.Service
 	cookie   *catalogue.Cookie
+}
+
+// read takes note of what rows are known by.
+func (j *joiner) read(rows []charter.Row) {
+	j.purposes = map[string]map[string]bool{}
+	for i := range rows {
+		n := j.name(&rows[i])
+		j.names = append(j.names, n)
+		if n.id == "" {
+			if j.purposes[n.stem] == nil {
+				j.purposes[n.stem] = map[string]bool{}
+			}
+			j.purposes[n.stem][n.category] = true
+		}
+	}
 }
 
 func (j *joiner) name(r *charter.Row) rowName {
@@ -60,9 +76,7 @@ func (j *joiner) id(i int) string {
 	if n.id != "" {
 		return n.id
 	}
-	alone := !slices.ContainsFunc(j.names, func(other rowName) bool {
-		return other.id == "" && other.stem == n.stem && other.category != n.category
-	})
+	alone := len(j.purposes[n.stem]) == 1
 	taken := slices.Contains(policy.BuiltIn, n.stem) || n.stem == "all" || n.stem == "exempt" ||
 		slices.ContainsFunc(j.site.Categories, func(c Category) bool { return c.ID == n.stem })
 	switch {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/config"
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/policy"
@@ -247,5 +248,29 @@ func TestExpandLeavesItsInputAlone(t *testing.T) {
 	}
 	if after, _ := json.Marshal(s); !slices.Equal(after, before) {
 		t.Errorf("it became %s", after)
+	}
+}
+
+// A charter of 2,000 cookies must not be felt when a configuration is loaded.
+func TestLargeChartersAreReadQuickly(t *testing.T) {
+	var rows strings.Builder
+	rows.WriteString("Provider;Cookie;Category;Lifetime\n")
+	for i := range 2000 {
+		fmt.Fprintf(&rows, "Company %d;cookie_%d_*;marketing;13 mois\n", i%100, i)
+	}
+	s := &config.Site{Charter: []string{"c"}}
+	files := map[string]string{"c": rows.String()}
+	whole(t, s, files) // the catalogue is read once
+	best := time.Hour
+	for range 5 {
+		start := time.Now()
+		if _, err := policy.New(whole(t, s, files).Declaration()); err != nil {
+			t.Fatal(err)
+		}
+		best = min(best, time.Since(start))
+	}
+	t.Logf("2,000 cookies: %v", best)
+	if best > 50*time.Millisecond*slower {
+		t.Errorf("2,000 cookies take %v, want less than 50ms", best)
 	}
 }

@@ -37,6 +37,8 @@ type Service struct {
 	Storage    []Key             `json:"storage,omitempty"`
 	Hosts      []Host            `json:"hosts,omitempty"`
 	Inline     []Mark            `json:"inline,omitempty"`
+
+	names []string // of the service and its provider, plain
 }
 
 // Cookie is a cookie-name, or a pattern with *.
@@ -97,8 +99,51 @@ var all = sync.OnceValue(func() []*Service {
 		panic(err) // embedded, and read by a test
 	}
 	slices.SortFunc(services, func(a, b *Service) int { return strings.Compare(a.ID, b.ID) })
+	for _, s := range services {
+		for _, name := range append([]string{s.Provider, s.Name, s.ID}, s.Aliases...) {
+			if name = plain(name); name != "" {
+				s.names = append(s.names, name)
+			}
+		}
+	}
 	return services
 })
+
+// cookies finds services by the names of their cookies.
+var cookies = sync.OnceValue(func() (index struct {
+	exact    map[string][]*Service
+	patterns []pattern
+}) {
+	index.exact = map[string][]*Service{}
+	for _, s := range all() {
+		for i := range s.Cookies {
+			if name := s.Cookies[i].Name; strings.Contains(name, "*") {
+				index.patterns = append(index.patterns, pattern{name, s})
+			} else {
+				index.exact[name] = append(index.exact[name], s)
+			}
+		}
+	}
+	return index
+})
+
+type pattern struct {
+	text string
+	of   *Service
+}
+
+// having lists the services that have a cookie of a name, sorted by id.
+func having(name string) []*Service {
+	index := cookies()
+	found := slices.Clone(index.exact[name])
+	for _, p := range index.patterns {
+		if fits(p.text, name) {
+			found = append(found, p.of)
+		}
+	}
+	slices.SortFunc(found, func(a, b *Service) int { return strings.Compare(a.ID, b.ID) })
+	return slices.Compact(found)
+}
 
 // Services returns all known services, sorted by id. They must not be changed.
 func Services() []*Service { return all() }
@@ -114,13 +159,14 @@ func Find(id string) *Service {
 
 // fits reports whether a cookie-name, or a pattern, is what pattern says.
 func fits(pattern, name string) bool {
-	if pattern == name {
-		return true
+	star := strings.IndexByte(pattern, '*')
+	if star < 0 || pattern == name {
+		return pattern == name
 	}
-	parts := strings.Split(pattern, "*")
-	if len(parts) == 1 || !strings.HasPrefix(name, parts[0]) {
+	if !strings.HasPrefix(name, pattern[:star]) {
 		return false
 	}
+	parts := strings.Split(pattern, "*")
 	name = name[len(parts[0]):]
 	last := len(parts) - 1
 	for _, part := range parts[1:last] {

@@ -20,7 +20,7 @@ type Row struct {
 // does not tell, none is.
 func Match(r Row) (*Service, *Cookie) {
 	var fit, named []*Service
-	for _, s := range all() {
+	for _, s := range having(r.Cookie) {
 		if s.rowCookie(r) == nil {
 			continue
 		}
@@ -66,12 +66,9 @@ func (s *Service) named(words string) bool {
 	if words == "" {
 		return false
 	}
-	for _, name := range append([]string{s.Provider, s.Name, s.ID}, s.Aliases...) {
-		if name = plain(name); name != "" && (words == name || strings.Contains(" "+words+" ", " "+name+" ")) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.names, func(name string) bool {
+		return words == name || strings.Contains(" "+words+" ", " "+name+" ")
+	})
 }
 
 // plain is text in lower case, its words apart by single spaces.
@@ -85,7 +82,7 @@ func plain(text string) string {
 // the site's own cookies, and the other way round.
 func Suggest(name, setter, third string) []*Service {
 	var found []*Service
-	for _, s := range all() {
+	for _, s := range having(name) {
 		c := s.Cookie(name, third)
 		if c != nil && (third != "" || setter == "unknown" || setter == "" || c.SetBy == setter) {
 			found = append(found, s)

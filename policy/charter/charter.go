@@ -262,6 +262,10 @@ func split(text string, comma rune) ([]string, error) {
 			cells = append(cells, strings.ReplaceAll(cell, "\x00", "|"))
 		}
 	default:
+		if !strings.Contains(text, `"`) {
+			cells = strings.Split(text, string(comma))
+			break
+		}
 		r := csv.NewReader(strings.NewReader(text))
 		r.Comma, r.FieldsPerRecord = comma, -1
 		var err error

@@ -48,9 +48,18 @@ var texts = []string{"service", "place", "purpose", "service_purpose"}
 
 var languageTag = regexp.MustCompile(`^(.*)\(([a-z]{2,3}(?:-[A-Za-z]{2,4})?)\)$`)
 
+// longestHeading spares looking at what is no heading, in bytes.
+const longestHeading = 64
+
 // field returns the field that a column is headed as, empty for none: a name, and
 // behind a space the language of texts, as in "Purpose (fr)".
 func field(heading string) string {
+	if len(heading) > longestHeading {
+		return ""
+	}
+	if !strings.HasSuffix(heading, ")") {
+		return fields[plain(heading)]
+	}
 	if found := languageTag.FindStringSubmatch(heading); found != nil {
 		if name := fields[plain(found[1])]; slices.Contains(texts, name) {
 			return name + " " + found[2]
