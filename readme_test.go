@@ -2,6 +2,7 @@ package cookieconsent
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -20,6 +21,12 @@ func TestReadmeCaddyfiles(t *testing.T) {
 		t.Fatalf("%d Caddyfiles", len(blocks))
 	}
 	const service = "service login {\ncategory necessary authentication\ncookie sessionid\n}\n"
+	charter := filepath.Join(t.TempDir(), "charte.csv")
+	_, table, _ := strings.Cut(string(readme), "```csv\n")
+	table, _, _ = strings.Cut(table, "```")
+	if err := os.WriteFile(charter, []byte(table), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, block := range blocks {
 		block, _, _ = strings.Cut(block, "```")
 		block = strings.ReplaceAll(block, "# …", service)
@@ -29,6 +36,7 @@ func TestReadmeCaddyfiles(t *testing.T) {
 		case "route":
 			block = ":80 {\n" + block + "}\n"
 		}
+		block = strings.ReplaceAll(block, "charte.csv", charter)
 		data, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(block), nil)
 		if err != nil {
 			t.Errorf("%s\n%v", block, err)

@@ -47,7 +47,13 @@ func caddyCommand(t *testing.T, home string, args ...string) *exec.Cmd {
 // the test ends. It returns once Caddy listens at port, with what it printed.
 func startBinary(t *testing.T, dir, text string, port int) *output {
 	t.Helper()
-	command := caddyCommand(t, t.TempDir(), "run", "--adapter", "caddyfile", "--config", writeFile(t, text))
+	return startCommand(t, caddyCommand(t, t.TempDir(), "run", "--adapter", "caddyfile", "--config", writeFile(t, text)), dir, port)
+}
+
+// startCommand runs a Caddy in directory dir until the test ends, and returns once it
+// listens at port.
+func startCommand(t *testing.T, command *exec.Cmd, dir string, port int) *output {
+	t.Helper()
 	printed := &output{}
 	command.Dir, command.Stdout, command.Stderr = dir, printed, printed
 	if err := command.Start(); err != nil {

@@ -3,6 +3,7 @@ package integration_test
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -57,4 +58,82 @@ func receivedNames(t *testing.T, s site, choice, cookies string) string {
 		t.Fatalf("%v in %q", err, a.body)
 	}
 	return cookieNames(got.Cookie)
+}
+
+// TestReadmeTenMinutes follows "From nothing to an enforced site in ten minutes" to
+// the letter: its files in a folder, its commands there; only addresses are changed.
+// Building with xcaddy has a test of its own.
+func TestReadmeTenMinutes(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(readme), "## From nothing to an enforced site in ten minutes\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	s := site{host: "data.localhost", port: freePort(t)}
+	dir := t.TempDir()
+	for kind, name := range map[string]string{"csv": "charte.csv", "caddyfile": "Caddyfile"} {
+		_, text, found := strings.Cut(section, "```"+kind+"\n")
+		if text, _, _ = strings.Cut(text, "```"); !found || !strings.Contains(section, "`"+name+"`") {
+			t.Fatalf("the section has no %s", name)
+		}
+		text = strings.NewReplacer(
+			"data.example.org {", "{\nadmin off\npersist_config off\n}\nhttp://"+s.authority()+" {\nbind 127.0.0.1",
+			"localhost:8000", thePortal(t).address,
+		).Replace(text)
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var commands [][]string
+	for line := range strings.Lines(section) {
+		if words, is := strings.CutPrefix(strings.TrimSpace(line), "./caddy "); is {
+			commands = append(commands, strings.Fields(words))
+		}
+	}
+	if len(commands) != 2 || commands[1][0] != "run" {
+		t.Fatalf("the section's commands are %q", commands)
+	}
+
+	show := caddyCommand(t, t.TempDir(), commands[0]...)
+	show.Dir = dir
+	shown, err := show.Output()
+	if err != nil {
+		t.Fatalf("caddy %q: %v\n%s", commands[0], err, shown)
+	}
+	for _, cookie := range []string{"| sessionid |", "| `django_language` |", "| csrftoken |", "| `cookies_preferences` |", "| VISITOR\\_INFO1\\_LIVE"} {
+		cookie = strings.ReplaceAll(cookie, "VISITOR\\_INFO1\\_LIVE", "`VISITOR_INFO1_LIVE`")
+		if !strings.Contains(string(shown), cookie) {
+			t.Errorf("the charter shown has no %s:\n%s", cookie, shown)
+		}
+	}
+	startCommand(t, caddyCommand(t, t.TempDir(), commands[1]...), dir, s.port)
+
+	const all = "sessionid=1; django_language=fr; csrftoken=2; _pk_id.1=3; undeclared_x=4"
+	if got := receivedNames(t, s, "", all); got != "csrftoken django_language sessionid" {
+		t.Errorf("the site receives %q", got)
+	}
+	if page := get(t, s.url("/")); !strings.Contains(page.body, `id="cookie-consent"`) {
+		t.Error("the page does not ask")
+	}
+	charter := get(t, s.url("/cookie-consent/"))
+	for _, said := range []string{"Authentification", "django_language", "YouTube", "Département de Démonstration", "France (CNIL)"} {
+		if !strings.Contains(charter.body, said) {
+			t.Errorf("the charter does not say %s", said)
+		}
+	}
+
+	file := filepath.Join(dir, "charte.csv")
+	table, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table = append(table, "Example;Notes;undeclared_x;Keep notes;nécessaire;interface\n"...)
+	table = []byte(strings.Replace(string(table), "Finalités\n", "Finalités;Catégorie;Motif\n", 1))
+	if err := os.WriteFile(file, table, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the saved charter counts", func() bool {
+		return receivedNames(t, s, "", all) == "csrftoken django_language sessionid undeclared_x"
+	})
 }
