@@ -16,29 +16,44 @@ type Row struct {
 // Match returns the service that a row of a charter speaks of, and what is known
 // of its cookie, nil if none. The cookie's name is never enough: the
 // provider or the service must be named too, or the third party that sets it. Where
-// several services fit, the one whose name the row mentions is meant; where that
-// does not tell, none is.
+// several services fit, the one that the row names best is meant; where those say
+// different things of what a declaration needs, none is.
 func Match(r Row) (*Service, *Cookie) {
-	var fit, named []*Service
+	var fit []*Service
+	best := 0
 	for _, s := range having(r.Cookie) {
 		if s.rowCookie(r) == nil {
 			continue
 		}
-		byName := s.named(r.Service) || s.named(r.Provider) && !strings.EqualFold(s.Provider, r.Provider)
-		if byName {
-			named = append(named, s)
-		}
-		if byName || r.Third != "" || s.named(r.Provider) {
+		switch n := s.nearness(r); {
+		case n == 0 || n < best:
+		case n > best:
+			fit, best = []*Service{s}, n
+		default:
 			fit = append(fit, s)
 		}
-	}
-	if len(named) > 0 {
-		fit = named
 	}
 	if len(fit) == 0 || slices.ContainsFunc(fit, func(s *Service) bool { return !fit[0].means(s) }) {
 		return nil, nil
 	}
 	return fit[0], fit[0].rowCookie(r)
+}
+
+// nearness tells how well a row names the service: 0 not at all, then by the third
+// party alone, by its provider, among other words, by its very name.
+func (s *Service) nearness(r Row) int {
+	name := plain(s.Name)
+	switch {
+	case plain(r.Service) == name || plain(r.Provider) == name || plain(r.Service) == plain(s.ID):
+		return 4
+	case s.named(r.Service) || s.named(r.Provider) && !strings.EqualFold(s.Provider, r.Provider):
+		return 3
+	case s.named(r.Provider):
+		return 2
+	case r.Third != "":
+		return 1
+	}
+	return 0
 }
 
 // rowCookie returns what is known of the cookie of a row. A row that does not say

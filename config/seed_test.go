@@ -1,0 +1,70 @@
+package config_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/config"
+)
+
+// The charter of the first site, as it is published and as its bare table, declares
+// its four cookies. Ground and lifetime come from the catalogue, which knows them by
+// provider and name, and a warning asks to confirm that they need no consent.
+func TestTheCharterOfAPortalAsItStands(t *testing.T) {
+	const file = "../policy/charter/testdata/portal.txt"
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	published := string(data)
+	const want = "opendatasoft-login=necessary authentication sessionid:14d\n" +
+		"opendatasoft-language=necessary interface django_language:365d\n" +
+		"opendatasoft-csrf=necessary security csrftoken:365d\n" +
+		"opendatasoft-choice=necessary tracker_choice cookies_preferences:182d"
+	for name, text := range map[string]string{"as it is published": published, "the bare table": published[strings.Index(published, "Nom du prestataire"):]} {
+		full := whole(t, &config.Site{Charter: []string{"charte"}}, map[string]string{"charte": text})
+		if got := ids(full); got != want {
+			t.Errorf("%s declares\n%s\nwant\n%s", name, got, want)
+		}
+		if s := full.Services[0]; s.Name["fr"] != "Authentification" || s.Place["fr"] != "front et back office" || s.Cookies[0].Purpose["fr"] != "Se souvenir de l'utilisateur d'une page à une autre." {
+			t.Errorf("%s: its words are %+v", name, s)
+		}
+		if warnings := full.Warnings(); len(warnings) == 0 || !strings.Contains(strings.Join(warnings, "\n"), `"opendatasoft-login" needs no consent (authentication) on the catalogue's word`) {
+			t.Errorf("%s: warnings %q", name, warnings)
+		}
+	}
+}
+
+// Three further layouts, as sites publish them.
+func TestFurtherChartersAsTheyStand(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{
+			"a newer portal, in English, with lifetimes",
+			"supplier\tcookie name\tduration\tfunction\nHuwise\tsessionid\t2 weeks\tKeep the user logged in.\nHuwise\tcsrftoken\tup to 12 months\tSecure forms.\nHuwise\tcookies_preferences\t6 months\tRemember the choice.\nHuwise\tdjango_language\t12 months\tRemember the language.\n",
+			"opendatasoft-login=necessary authentication sessionid:14d\nopendatasoft-csrf=necessary security csrftoken:365d\nopendatasoft-choice=necessary tracker_choice cookies_preferences:182d\nopendatasoft-language=necessary interface django_language:365d",
+		},
+		{
+			"a town, in Markdown, by purpose",
+			"## Cookies de mesure d'audience\n\n| Fournisseur | Nom | Durée de conservation | Finalité |\n|---|---|---|---|\n| Matomo | `_pk_id*` | 13 mois | Compter les visiteurs |\n| Matomo | `_pk_ses*` | 30 minutes | Relier les pages d'une visite |\n\n## Cookies de réseaux sociaux\n\n| Fournisseur | Nom | Durée de conservation | Finalité |\n|---|---|---|---|\n| Exemple Social | `es_share` | session | Partager la page |\n",
+			"matomo=statistics _pk_id*:395d _pk_ses*:30m\nexemple-social=social es_share:session",
+		},
+		{
+			"a shop, in CSV, with a category column and a third party",
+			"Type de cookie,Prestataire,Nom du cookie,Durée,Déposé par,Motif\nStrictement nécessaire,Boutique,panier,session,,panier\nPublicité,Google,IDE,13 mois,doubleclick.net,\nPersonnalisation,Boutique,derniers_vus,30 jours,,\n",
+			"boutique-necessary=necessary basket panier:session\nSERVICE=marketing IDE:395d\nboutique-preferences=preferences derniers_vus:30d",
+		},
+	} {
+		full := whole(t, &config.Site{Charter: []string{"charte"}}, map[string]string{"charte": c.text})
+		got, want := ids(full), c.want
+		if strings.Contains(want, "SERVICE") {
+			want = strings.Replace(want, "SERVICE", full.Services[1].ID, 1)
+			if full.Services[1].Cookies[0].SetBy != "doubleclick.net" {
+				t.Errorf("%s: %+v", c.name, full.Services[1])
+			}
+		}
+		if got != want {
+			t.Errorf("%s declares\n%s\nwant\n%s", c.name, got, want)
+		}
+	}
+}
