@@ -15,6 +15,7 @@ need nginx nginx-light
 need node nodejs
 need npm npm
 need varnishd varnish
+[ -n "$(find /usr/lib/postgresql -name initdb 2>/dev/null)" ] || packages="$packages postgresql"
 [ -n "$(find /usr/sbin -name 'php-fpm*')" ] || packages="$packages php-fpm"
 [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import django' 2>/dev/null || packages="$packages python3 python3-django"
 
