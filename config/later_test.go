@@ -45,23 +45,3 @@ func TestLaterAcceptsWhatWorks(t *testing.T) {
 		})
 	}
 }
-
-func TestGlobalLater(t *testing.T) {
-	const records, retention = "records: proof of consent is not", "retention: proof of consent is not"
-	for _, c := range []struct{ name, json, want string }{
-		{"nothing", `{}`, ""},
-		{"off", `{"records": "off"}`, ""},
-		{"sqlite", `{"records": "sqlite"}`, records},
-		{"a file of the default kind", `{"records_to": "proofs.db"}`, records},
-		{"postgres", `{"records": "postgres", "records_to": "host=localhost"}`, records},
-		{"retention", `{"retention": "1825d"}`, retention},
-		{"retention of nothing", `{"records": "off", "retention": "1825d"}`, retention},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			got := text(global(t, c.json).Later())
-			if c.want == "" && got != "" || !strings.HasPrefix(got, c.want) {
-				t.Errorf("Later(%s) = %q, want %q…", c.json, got, c.want)
-			}
-		})
-	}
-}

@@ -7,8 +7,10 @@ import (
 	"io"
 	"math/rand"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -261,16 +263,30 @@ func TestLargeChartersAreReadQuickly(t *testing.T) {
 	s := &config.Site{Charter: []string{"c"}}
 	files := map[string]string{"c": rows.String()}
 	whole(t, s, files) // the catalogue is read once
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	best := time.Hour
-	for range 5 {
-		start := time.Now()
+	for range 10 {
+		start := worked(t)
 		if _, err := policy.New(whole(t, s, files).Declaration()); err != nil {
 			t.Fatal(err)
 		}
-		best = min(best, time.Since(start))
+		best = min(best, worked(t)-start)
 	}
 	t.Logf("2,000 cookies: %v", best)
 	if best > 50*time.Millisecond*slower {
 		t.Errorf("2,000 cookies take %v, want less than 50ms", best)
 	}
+}
+
+// worked is the processor time that this thread has used: others of the machine may
+// be at work.
+func worked(t *testing.T) time.Duration {
+	t.Helper()
+	const thread = 1 // RUSAGE_THREAD
+	var used syscall.Rusage
+	if err := syscall.Getrusage(thread, &used); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }

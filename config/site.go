@@ -235,17 +235,6 @@ type Banner struct {
 	Theme map[string]string `json:"theme,omitempty"`
 }
 
-// Global is what all sites of one Caddy share.
-type Global struct {
-	// Records says where proof of consent is kept: sqlite (default), postgres or
-	// off.
-	Records string `json:"records,omitempty"`
-	// RecordsTo is the SQLite file or the PostgreSQL connection string.
-	RecordsTo string `json:"records_to,omitempty"`
-	// Retention is how long proofs are kept. Default: 1825d.
-	Retention caddy.Duration `json:"retention,omitempty"`
-}
-
 const day = 24 * time.Hour
 
 // WithDefaults returns a copy of s in which nothing is left out.
