@@ -5,6 +5,8 @@ import (
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/records"
 )
 
 func init() { caddy.RegisterModule(adminAPI{}) }
@@ -37,7 +39,15 @@ func (a *adminAPI) Routes() []caddy.AdminRoute {
 
 // health is what GET /cookie_consent/health answers.
 type health struct {
-	Sites []siteHealth `json:"sites"`
+	Sites   []siteHealth   `json:"sites"`
+	Records *recordsHealth `json:"records,omitempty"` // none when they are off
+}
+
+// recordsHealth is how the records of consent stand.
+type recordsHealth struct {
+	records.Health
+	// Problem is why they could not be opened.
+	Problem string `json:"problem,omitempty"`
 }
 
 // siteHealth is how one site's declaration stands.
@@ -69,6 +79,13 @@ func (a *adminAPI) health() health {
 			site.Problem = state.Problem
 		}
 		h.Sites = append(h.Sites, site)
+	}
+	if a.app.books != nil {
+		h.Records = &recordsHealth{}
+		var err error
+		if h.Records.Health, err = a.app.books.health(); err != nil {
+			h.Records.Problem = err.Error()
+		}
 	}
 	return h
 }

@@ -36,7 +36,11 @@ type App struct {
 	storage  certmagic.Storage
 	logger   *zap.Logger
 	shared   *shared
-	pooled   any        // key of shared in the pool
+	pooled   any           // key of shared in the pool
+	settings config.Global // with nothing left out
+	books    *books        // of the records of consent; nil when they are off
+	shelf    any           // key of books in their pool
+
 	watching []*Handler // whose declaration stands in files
 }
 
@@ -75,9 +79,6 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.Check(); err != nil {
 		return err
 	}
-	if err := a.Later(); err != nil {
-		return err
-	}
 	if err := registerMetrics(ctx); err != nil {
 		return err
 	}
@@ -88,7 +89,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.shared = value.(*shared)
-	return nil
+	return a.borrowBooks()
 }
 
 // storageName tells storages apart, and knows one again after a reload if it
@@ -112,6 +113,9 @@ func (a *App) Start() error {
 	}
 	a.warnUncompressed(all)
 	_, _ = a.open()
+	if a.books != nil {
+		go a.keepBooks(a.ctx, all)
+	}
 	for _, h := range a.watching {
 		go h.watch(a.ctx, watchInterval)
 	}
@@ -127,6 +131,10 @@ func (a *App) Cleanup() error {
 		return nil
 	}
 	_, err := pool.Delete(a.pooled)
+	if a.books != nil {
+		_, closing := bookPool.Delete(a.shelf)
+		err = errors.Join(err, closing)
+	}
 	return err
 }
 

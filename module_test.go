@@ -132,7 +132,6 @@ func TestTrackersUnderTheSitesNameAreHeldBack(t *testing.T) {
 func TestGlobalMistakesInJSON(t *testing.T) {
 	for _, c := range []struct{ name, app, want string }{
 		{"unknown kind of records", `{"records": "mysql"}`, `records: "mysql" is not sqlite, postgres or off`},
-		{"records of a later version", `{"records": "sqlite"}`, "records: proof of consent is not part of this version yet"},
 		{"negative retention", `{"retention": -1}`, "retention: proofs are kept for a positive time"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 type serving struct {
 	*enforcer.Enforcer
 	pages *banner.Pages
+	proof *proof // nil where none is kept
 }
 
 // declared returns what the site declares, its charter files and the catalogue's
@@ -52,11 +53,18 @@ func (h *Handler) compile(site *config.Site) (*serving, error) {
 		}
 		seen.Template = string(text)
 	}
+	s := &serving{proof: h.newProof(declared, preset)}
+	if s.proof != nil {
+		seen.Proof = s.proof
+		if err := s.proof.archive(seen, preset); err != nil {
+			return nil, err
+		}
+	}
 	shown, err := banner.New(seen)
 	if err != nil {
 		return nil, err
 	}
-	s := &serving{pages: banner.NewPages(seen, time.Now)}
+	s.pages = banner.NewPages(seen, time.Now)
 	s.Enforcer = &enforcer.Enforcer{
 		Policy: declared, GlobalPrivacyControl: seen.GPC, Keys: h.app.keys, Now: time.Now,
 		Insertion: shown.Insert, Head: shown.Head, StandIn: shown.StandIn, ComesBackTo: s.pages.ComesBackTo,

@@ -17,7 +17,9 @@ type charterView struct {
 	State        string
 	Necessary    purposeView
 	Purposes     []purposeView
-	Withdrawable bool // something is granted
+	Withdrawable bool   // something is granted
+	Proof        string // what is kept of the choice
+	Provable     bool   // there is a record of it
 	Kinds        []kind
 	Short        bool // tables have four columns
 	Recipients   []recipient
@@ -82,6 +84,10 @@ func (p *Pages) renderCharter(v *enforcer.Visit, lang, back string) ([]byte, err
 	c.Kept = c.Lifetime(policy.Lifetime(p.config.Policy.Preference.Lifetime))
 	c.State, c.Changed = c.state(&v.Standing), p.config.changed(&v.Standing, lang)
 	c.Withdrawable = v.Standing.Choice.Grants()
+	c.Proof = c.T("proof.off")
+	if p.config.Proof != nil {
+		c.Proof, c.Provable = c.T("proof.kept", "lifetime", c.Lifetime(policy.Lifetime(p.config.Proof.Retention()))), v.Standing.Choice.ID != [16]byte{}
+	}
 	c.Necessary = purposeView{voice: c.voice, Category: c.category(policy.Necessary)}
 	for i := range c.Policy.Services {
 		if s := &c.Policy.Services[i]; s.Category == policy.Necessary {

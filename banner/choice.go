@@ -40,10 +40,16 @@ func (p *Pages) choose(w http.ResponseWriter, r *http.Request, v *enforcer.Visit
 		return p.fail(w, r, v, f.Lang, e)
 	}
 	h := w.Header()
+	granted, answered := v.Standing.Grants, p.answer(v, f, &choice)
+	if err := p.prove(r.Context(), answered); err != nil {
+		return p.fail(w, r, v, f.Lang, refusal{status: http.StatusServiceUnavailable})
+	}
 	if err := v.Store(h, &choice); err != nil && choice.Grants() {
 		return p.fail(w, r, v, f.Lang, refusal{status: http.StatusServiceUnavailable})
 	}
-	granted := v.Standing.Grants
+	if p.config.Counted != nil {
+		p.config.Counted(answered)
+	}
 	v.Choose(choice, cookies)
 	v.Expire(h)
 	stale := `"prefetchCache", "prerenderCache"` // pages fetched ahead, before the choice

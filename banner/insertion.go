@@ -42,6 +42,10 @@ type Config struct {
 	// Since returns when a revision of the policy was first in force, in seconds of
 	// Unix time; 0 when nobody knows. It may be nil.
 	Since func(revision string) int64
+	// Proof keeps proof of consent; nil where none is kept.
+	Proof Proof
+	// Counted is told of every answer; it may be nil.
+	Counted func(Answered)
 	// Report is told what browsers report as blocked: the directive, and the host
 	// or what stands for one, as inline or data. It may be nil.
 	Report func(directive, host string)

@@ -69,7 +69,7 @@ func (p *Pages) Serve(w http.ResponseWriter, r *http.Request, v *enforcer.Visit,
 		methods = []string{http.MethodPost}
 	}
 	file, isFile := assets[strings.TrimPrefix(endpoint, "/")]
-	known := isFile || slices.Contains([]string{"", "/", "/choice", "/state", "/policy.json", "/embed", "/report"}, endpoint)
+	known := isFile || slices.Contains([]string{"", "/", "/choice", "/state", "/policy.json", "/receipt", "/embed", "/report"}, endpoint)
 	switch {
 	case !known:
 		return p.fail(w, r, v, query.Get("lang"), refusal{status: http.StatusNotFound})
@@ -98,6 +98,8 @@ func (p *Pages) Serve(w http.ResponseWriter, r *http.Request, v *enforcer.Visit,
 		return p.embed(w, r, v, query)
 	case "/state":
 		return p.sendJSON(w, r, p.state(v))
+	case "/receipt":
+		return p.receipt(w, r, v, query.Get("lang"))
 	case "/policy.json":
 		return p.sendJSON(w, r, p.describePolicy())
 	}

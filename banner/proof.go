@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer"
@@ -17,9 +18,22 @@ type Proof interface {
 	// error means that it is not, and that the grant does not count (R-5.6).
 	Keep(ctx context.Context, a Answered) error
 	// Receipt returns a visitor's own record as JSON, nil where there is none.
-	Receipt(ctx context.Context, consent [16]byte, lang string) ([]byte, error)
+	Receipt(ctx context.Context, of Receipt) ([]byte, error)
 	// Retention is how long records are kept.
 	Retention() time.Duration
+}
+
+// Receipt is a request for a visitor's own record.
+type Receipt struct {
+	Consent  [16]byte // the consent id in the visitor's cookie
+	Charter  string   // address of the charter, where consent is withdrawn too
+	Purposes []ReceiptPurpose
+}
+
+// ReceiptPurpose is what a receipt says of a purpose, in the visitor's language.
+type ReceiptPurpose struct {
+	ID, Name, Description string
+	Cookies, Recipients   []string
 }
 
 // Answered is what a visitor answered.
@@ -27,7 +41,6 @@ type Answered struct {
 	Choice   policy.Choice // what is in force from now on
 	Previous policy.Choice // what it replaces; zero when there was nothing
 	Asked    string        // accept_all, refuse_all, save or allow
-	Script   bool          // a script asked, not a form
 	Lang     string        // of what was shown
 	Site     string        // what the choice is valid for
 }
@@ -40,7 +53,7 @@ func (a *Answered) Withdraws() bool {
 // answer describes a choice, which gets its consent id.
 func (p *Pages) answer(v *enforcer.Visit, f form, c *policy.Choice) Answered {
 	v.Identify(c)
-	return Answered{Choice: *c, Previous: v.Standing.Choice, Asked: f.Choice, Script: f.json, Lang: p.language(v, f.Lang), Site: v.Site()}
+	return Answered{Choice: *c, Previous: v.Standing.Choice, Asked: f.Choice, Lang: p.language(v, f.Lang), Site: v.Site()}
 }
 
 // prove keeps the proof of what was answered. A first refusal leaves none (R-5.2). A
@@ -61,7 +74,9 @@ func (p *Pages) receipt(w http.ResponseWriter, r *http.Request, v *enforcer.Visi
 	if p.config.Proof == nil || v.Standing.Choice.ID == [16]byte{} {
 		return p.fail(w, r, v, lang, none)
 	}
-	data, err := p.config.Proof.Receipt(r.Context(), v.Standing.Choice.ID, p.language(v, lang))
+	data, err := p.config.Proof.Receipt(r.Context(), Receipt{
+		Consent: v.Standing.Choice.ID, Charter: address(v) + p.config.Path + "/", Purposes: p.purposes(p.language(v, lang)),
+	})
 	switch {
 	case errors.Is(err, context.Canceled):
 		return err
@@ -72,4 +87,32 @@ func (p *Pages) receipt(w http.ResponseWriter, r *http.Request, v *enforcer.Visi
 	}
 	w.Header().Set("Content-Disposition", `inline; filename="consent-receipt.json"`)
 	return send(w, r, http.StatusOK, "application/json", data)
+}
+
+// address is the origin that the visitor asked.
+func address(v *enforcer.Visit) string {
+	if v.HTTPS {
+		return "https://" + v.Address
+	}
+	return "http://" + v.Address
+}
+
+// purposes tells of every purpose that is in use.
+func (p *Pages) purposes(lang string) []ReceiptPurpose {
+	said := p.config.voice(lang)
+	var all []ReceiptPurpose
+	for _, purpose := range p.config.Policy.Active {
+		told := ReceiptPurpose{ID: purpose.ID, Name: said.Name(purpose.Category), Description: said.Description(purpose.Category)}
+		for _, i := range purpose.Order {
+			s := &p.config.Policy.Services[i]
+			for _, c := range s.Cookies {
+				told.Cookies = append(told.Cookies, c.Name)
+			}
+			if name := providerOf(s); !slices.Contains(told.Recipients, name) {
+				told.Recipients = append(told.Recipients, name)
+			}
+		}
+		all = append(all, told)
+	}
+	return all
 }

@@ -101,7 +101,7 @@ func (v *Visit) choice(lines []string) policy.Choice {
 			continue
 		}
 		eachCookie(line, p.Name, func(value string) {
-			c, ok := v.enforcer.decode(v.site(), value)
+			c, ok := v.enforcer.decode(v.Site(), value)
 			switch {
 			case ok && found:
 				choice = choice.Intersect(c)
@@ -113,8 +113,8 @@ func (v *Visit) choice(lines []string) policy.Choice {
 	return choice
 }
 
-// site names what a choice is valid for: the shared domain, or the host.
-func (v *Visit) site() string {
+// Site names what a choice is valid for: the domain it is shared by, or the host.
+func (v *Visit) Site() string {
 	if domain := v.cookieDomain(); domain != "" {
 		return domain
 	}
@@ -271,19 +271,26 @@ func appendAnswer(data []byte, c *policy.Choice, answer policy.Answer, purpose *
 	return data
 }
 
-// Store adds to h the Set-Cookie lines that keep c in the visitor's browser, and
-// expires copies of the cookie that stand elsewhere. c gets a random consent id
-// when it grants something and has none, and loses it when it grants nothing.
-// An error means that nothing was stored: no key.
-func (v *Visit) Store(h http.Header, c *policy.Choice) error {
-	e, p := v.enforcer, &v.enforcer.Policy.Preference
-	switch {
+// Identify gives c the consent id under which it is kept: that of the choice it
+// replaces, or else a random one, while it grants something, and none when it does not
+//
+func (v *Visit) Identify(c *policy.Choice) {
+	switch previous := v.Standing.Choice.ID; {
 	case !c.Grants():
 		c.ID = [16]byte{}
+	case previous != [16]byte{}:
+		c.ID = previous
 	case c.ID == [16]byte{}:
 		_, _ = rand.Read(c.ID[:]) // never fails
 	}
-	value, err := e.encode(v.site(), c)
+}
+
+// Store adds to h the Set-Cookie lines that keep c in the visitor's browser, and
+// expires copies of the cookie that stand elsewhere. c must be identified. An error
+// means that nothing was stored: no key.
+func (v *Visit) Store(h http.Header, c *policy.Choice) error {
+	e, p := v.enforcer, &v.enforcer.Policy.Preference
+	value, err := e.encode(v.Site(), c)
 	if err != nil {
 		return err
 	}

@@ -189,6 +189,7 @@ func TestStore(t *testing.T) {
 			v := e.Begin(r, "/", row.https)
 			choice := e.Policy.AcceptAll(clock)
 			h := http.Header{}
+			v.Identify(&choice)
 			if err := v.Store(h, &choice); err != nil {
 				t.Fatal(err)
 			}
@@ -206,7 +207,7 @@ func TestStore(t *testing.T) {
 			}
 			_, value, _ := strings.Cut(last, "=")
 			value, _, _ = strings.Cut(value, ";")
-			if got, ok := e.decode(v.site(), value); !ok || got.ID == [16]byte{} {
+			if got, ok := e.decode(v.Site(), value); !ok || got.ID == [16]byte{} {
 				t.Errorf("stored %+v, %v, want a consent id", got, ok)
 			}
 		})
@@ -217,17 +218,24 @@ func TestConsentIDLivesWithAGrant(t *testing.T) {
 	e := newEnforcer(t, declaration())
 	v := begin(e, visitor(t, e, nil))
 	choice := e.Policy.AcceptAll(clock)
-	if err := v.Store(http.Header{}, &choice); err != nil || choice.ID == [16]byte{} {
-		t.Fatalf("no consent id: %v", err)
+	v.Identify(&choice)
+	if choice.ID == [16]byte{} {
+		t.Fatal("no consent id")
 	}
 	first := choice.ID
-	if err := v.Store(http.Header{}, &choice); err != nil || choice.ID != first {
-		t.Errorf("the consent id changed: %v", err)
+	if v.Identify(&choice); choice.ID != first {
+		t.Error("the consent id changed")
 	}
 	refusal := e.Policy.RefuseAll(choice, clock)
 	refusal.ID = first
-	if err := v.Store(http.Header{}, &refusal); err != nil || refusal.ID != [16]byte{} {
-		t.Errorf("a refusal carries the id %x: %v", refusal.ID, err)
+	if v.Identify(&refusal); refusal.ID != [16]byte{} {
+		t.Errorf("a refusal carries the id %x", refusal.ID)
+	}
+	again := begin(e, visitor(t, e, nil))
+	again.Standing.Choice = choice
+	next := e.Policy.AcceptAll(clock)
+	if again.Identify(&next); next.ID != first {
+		t.Error("a choice that replaces a consent does not keep its id")
 	}
 }
 

@@ -15,6 +15,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	data, err := sharedDir() // where Caddy keeps proofs of consent
+	if err != nil {
+		panic(err)
+	}
+	os.Setenv("XDG_DATA_HOME", data)
 	code := m.Run()
 	stopShared()
 	os.Exit(code)

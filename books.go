@@ -1,0 +1,148 @@
+package cookieconsent
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/config"
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/records"
+)
+
+// bookPool keeps open logs of records over reloads, by what they are.
+var bookPool = caddy.NewUsagePool()
+
+// books are the records of one store, opened by whichever comes first of Start and
+// the first decision.
+type books struct {
+	mutex  sync.Mutex
+	log    *records.Log
+	failed error
+	until  time.Time // that failed is taken as an answer
+	purged time.Time // last, by this process
+}
+
+// Destruct closes the log.
+func (b *books) Destruct() error {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	if b.log == nil {
+		return nil
+	}
+	return b.log.Close()
+}
+
+// retryBooks is how long a failure to open the records is taken as an answer.
+const retryBooks = 5 * time.Second
+
+// open returns the log, and opens it if nobody has.
+func (b *books) open(a *App) (*records.Log, error) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	if b.log != nil {
+		return b.log, nil
+	}
+	if b.failed != nil && time.Now().Before(b.until) {
+		return nil, b.failed
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	b.log, b.failed = records.Open(ctx, a.recordOptions())
+	if b.failed != nil {
+		b.log, b.until = nil, time.Now().Add(retryBooks)
+		a.logger.Error("the records of consent could not be opened: grants are refused until they can be, refusals work", zap.Error(b.failed))
+	}
+	return b.log, b.failed
+}
+
+// health tells how the records stand, and opens nothing.
+func (b *books) health() (h records.Health, err error) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	if b.log == nil {
+		return h, b.failed
+	}
+	return b.log.Health(), nil
+}
+
+// recordOptions says where the records are.
+func (a *App) recordOptions() records.Options {
+	o := records.Options{Storage: a.storage, Logger: a.ctx.Slogger()}
+	if a.settings.Records == "postgres" {
+		o.Postgres, o.Spool = a.settings.RecordsTo, config.Spool(dataDirectory())
+	} else {
+		o.SQLite = a.settings.RecordsTo
+	}
+	return o
+}
+
+// borrowBooks takes the books of the configuration from the pool, without opening
+// them.
+func (a *App) borrowBooks() error {
+	a.settings = a.WithDefaults(dataDirectory())
+	if a.settings.Records == "off" {
+		return nil
+	}
+	key := a.settings.Records + "\x00" + a.settings.RecordsTo + "\x00" + storageName(a.storage)
+	value, _, err := bookPool.LoadOrNew(key, func() (caddy.Destructor, error) { return &books{}, nil })
+	if err != nil {
+		return err
+	}
+	a.books, a.shelf = value.(*books), key
+	return nil
+}
+
+// purgeEvery is how often records past their retention are purged.
+const purgeEvery = 24 * time.Hour
+
+// keepBooks opens the records, archives what the sites of the configuration show, and
+// purges once a day, until ctx ends.
+func (a *App) keepBooks(ctx context.Context, all []mounted) {
+	ticker := time.NewTicker(time.Minute)
+	defer ticker.Stop()
+	for {
+		if log, err := a.books.open(a); err == nil {
+			a.archive(ctx, log, all)
+			a.purge(ctx, log)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// archive keeps what visitors are shown now, whether or not anybody answers.
+func (a *App) archive(ctx context.Context, log *records.Log, all []mounted) {
+	for _, m := range all {
+		if p := m.serving.Load().proof; p != nil {
+			if err := log.Keep(ctx, p.shown); err != nil && ctx.Err() == nil {
+				a.logger.Error("what visitors are shown could not be archived", zap.Error(err))
+			}
+		}
+	}
+}
+
+// purge deletes what is older than the retention, once a day.
+func (a *App) purge(ctx context.Context, log *records.Log) {
+	a.books.mutex.Lock()
+	due := time.Since(a.books.purged) >= purgeEvery
+	if due {
+		a.books.purged = time.Now()
+	}
+	a.books.mutex.Unlock()
+	if !due {
+		return
+	}
+	purged, err := log.Purge(ctx, time.Duration(a.settings.Retention))
+	switch {
+	case err != nil && ctx.Err() == nil:
+		a.logger.Error("records past their retention could not be purged", zap.Error(err))
+	case purged.Records > 0:
+		a.logger.Info("records past their retention are purged", zap.Any("purged", purged))
+	}
+}
