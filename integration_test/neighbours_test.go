@@ -4,17 +4,13 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
-	"time"
 )
 
 // directory writes files into a directory of their own.
@@ -292,45 +288,6 @@ func TestNeighboursThatCompress(t *testing.T) {
 	}
 }
 
-// startPHP starts php-fpm with a script, and returns its socket.
-func startPHP(t *testing.T, dir string) string {
-	t.Helper()
-	binaries, err := filepath.Glob("/usr/sbin/php-fpm*")
-	if err != nil || len(binaries) == 0 {
-		t.Fatalf("php-fpm is not installed: %v", err)
-	}
-	work := directory(t, map[string]string{"fpm.conf": ""})
-	socket := filepath.Join(work, "socket")
-	settings := fmt.Sprintf("[global]\ndaemonize = no\nerror_log = %s/log\npid = %s/pid\n[www]\nlisten = %s\npm = static\npm.max_children = 2\nclear_env = no\nphp_value[session.save_path] = %s\n", work, work, socket, work)
-	arguments := []string{"--fpm-config", filepath.Join(work, "fpm.conf"), "--nodaemonize"}
-	if os.Getuid() == 0 {
-		settings += "user = root\ngroup = root\n"
-		arguments = append(arguments, "--allow-to-run-as-root")
-	}
-	if err := os.WriteFile(filepath.Join(work, "fpm.conf"), []byte(settings), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	printed := &output{}
-	fpm := exec.Command(binaries[0], arguments...)
-	fpm.Stdout, fpm.Stderr = printed, printed
-	if err := fpm.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = fpm.Process.Signal(syscall.SIGTERM)
-		_ = fpm.Wait()
-	})
-	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		if connection, err := net.Dial("unix", socket); err == nil {
-			_ = connection.Close()
-			return socket
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("php-fpm does not listen:\n%s", printed)
-		}
-	}
-}
-
 // script is a PHP application that sets cookies in its two ways, tells what it was
 // sent, and flushes in the middle.
 const script = `<?php
@@ -347,7 +304,7 @@ echo "[", implode(" ", $names), "] [", $_SERVER["HTTP_COOKIE_CONSENT"] ?? "", "]
 
 func TestNeighbourThatRunsPHP(t *testing.T) {
 	dir := directory(t, map[string]string{"index.php": script, "zipped.php": "<?php ini_set('zlib.output_compression', '1'); include 'index.php';"})
-	s := newSite(t, "portal.localhost", "encode\ncookie_consent "+consent()+"root "+dir+"\nphp_fastcgi unix/"+startPHP(t, dir)+"\n")
+	s := newSite(t, "portal.localhost", "encode\ncookie_consent "+consent()+"root "+dir+"\nphp_fastcgi unix/"+startPHP(t)+"\n")
 	startCaddy(t, s)
 	fromEach(t, s, func(t *testing.T, v standpoint) {
 		for _, path := range []string{"/", "/index.php?status=404", "/zipped.php"} {
