@@ -1,10 +1,10 @@
 // Package integration_test holds the module against real parts: a Caddy, a
-// Django portal, a browser. Nothing is mocked and nothing is skipped: what is
-// missing on the machine fails the tests that need it.
+// Django portal, a WordPress, a browser. Nothing is mocked and nothing is
+// skipped: what is missing on the machine fails the tests that need it.
 //
 // One Caddy runs in the test process, so tests take turns: each loads its own
-// Caddyfile on ports of its own and stops Caddy when it ends. The portal and the
-// browser are started by the first test that needs them and serve all; each
+// Caddyfile on ports of its own and stops Caddy when it ends. The portal, WordPress
+// and the browser are started by the first test that needs them and serve all; each
 // browser test has a profile, and so a cookie jar, of its own.
 package integration_test
 

@@ -17,6 +17,11 @@ need npm npm
 need varnishd varnish
 [ -n "$(find /usr/lib/postgresql -name initdb 2>/dev/null)" ] || packages="$packages postgresql"
 [ -n "$(find /usr/sbin -name 'php-fpm*')" ] || packages="$packages php-fpm"
+# With php and nginx, WordPress is content without Apache.
+[ -d /usr/share/wordpress ] || packages="$packages php wordpress"
+php -m 2>/dev/null | grep -qx SimpleXML || packages="$packages php-xml" # for its feeds and sitemap
+[ -d /usr/share/wordpress/wp-content/themes/twentytwentythree ] || packages="$packages wordpress-theme-twentytwentythree"
+[ -x /usr/sbin/mariadbd ] || packages="$packages mariadb-server-core" # has no service
 [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import django' 2>/dev/null || packages="$packages python3 python3-django"
 
 # Manuals in many styles and charsets, as pages for the rewriter. They are unpacked
