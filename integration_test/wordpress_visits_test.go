@@ -122,7 +122,7 @@ func (b tab) wordPressFold(s site) {
 	b.visit(s.url("/wp-admin/"))
 	const menu = "body.folded"
 	before := b.has(menu)
-	eval[bool](b, `(document.querySelector("#collapse-button").click(), true)`)
+	b.press("#collapse-button")
 	b.visit(s.url("/wp-admin/"))
 	if b.has(menu) == before {
 		b.t.Errorf("the menu is folded: %t, before and after it was changed", before)
