@@ -84,7 +84,7 @@ func (a *Admin) inventory(w http.ResponseWriter, r *http.Request) error {
 	if kind != "" && !slices.Contains(Kinds, kind) {
 		return fmt.Errorf("unknown kind %q: want cookie, storage or host", kind)
 	}
-	undeclared, err := flag(query, "undeclared")
+	undeclared, err := yes(query, "undeclared")
 	if err != nil {
 		return err
 	}
@@ -153,7 +153,8 @@ var periods = []int{7, 30, 90, KeptDays}
 
 const usualPeriod = 30
 
-// period returns the first and the last day that a query asks for.
+// period returns the first and the last day that a query asks for, among those that
+// are kept.
 func (a *Admin) period(query url.Values) (from, to string, err error) {
 	today := dayOf(a.Now())
 	days := usualPeriod
@@ -174,8 +175,9 @@ func (a *Admin) period(query url.Values) (from, to string, err error) {
 		}
 		*day = asked
 	}
+	from, to = max(from, dayName(today-KeptDays+1)), min(to, dayName(today))
 	if from > to {
-		return "", "", fmt.Errorf("from %q is after to %q", from, to)
+		return "", "", fmt.Errorf("no day to show from %s to %s: the last %d are kept", from, to, KeptDays)
 	}
 	return from, to, nil
 }
@@ -195,7 +197,7 @@ func allowed(address *url.URL, known ...string) (url.Values, error) {
 	return query, nil
 }
 
-func flag(query url.Values, name string) (bool, error) {
+func yes(query url.Values, name string) (bool, error) {
 	switch value := query.Get(name); value {
 	case "", "0":
 		return false, nil

@@ -24,6 +24,13 @@ func clock() time.Time { return noon }
 // emptyAdmin is that of a Caddy that has just been set up.
 func emptyAdmin() *Admin { return &Admin{Keeper: NewKeeper(nowhere{}, clock), Now: clock} }
 
+// observingAdmin is that of a site on its first day.
+func observingAdmin() *Admin {
+	a := emptyAdmin()
+	a.Keeper.Inventory.Saw(cookie("sessionid"), noon)
+	return a
+}
+
 // filledAdmin is that of two sites with 400 days behind them.
 func filledAdmin() *Admin {
 	a := emptyAdmin()
@@ -114,7 +121,9 @@ func TestAdminAnswers(t *testing.T) {
 		{"unknown period", "GET", "statistics?period=8d", "", 400, "application/json", `unknown period \"8d\"`},
 		{"a period that is no number", "GET", "statistics?period=+7d", "", 400, "application/json", `unknown period`},
 		{"no day", "GET", "statistics?from=yesterday", "", 400, "application/json", `from \"yesterday\": want a day as in 2026-10-31`},
-		{"backwards", "GET", "statistics?from=2026-02-01&to=2026-01-01", "", 400, "application/json", "is after"},
+		{"backwards", "GET", "statistics?from=2026-02-01&to=2026-01-01", "", 400, "application/json", "no day to show from 2026-02-01 to 2026-01-01"},
+		{"before all that is kept", "GET", "statistics?from=0001-01-01&to=0001-02-01", "", 400, "application/json", "the last 400 are kept"},
+		{"all that is kept", "GET", "statistics?from=0001-01-01&to=9999-01-01", "", 200, "application/json", `{"from":"2025-09-27","to":"2026-10-31",`},
 		{"unknown measure", "GET", "statistics?measure=people", "", 400, "application/json", `unknown measure \"people\"`},
 		{"the dashboard", "GET", "", "", 200, "text/html", "<!doctype html>"},
 		{"of days", "GET", "?from=2026-01-05&to=2026-01-06", "", 200, "text/html", "5 Jan 2026 to 6 Jan 2026"},
@@ -166,9 +175,10 @@ func TestDashboardSays(t *testing.T) {
 		parts []string
 		none  []string
 	}{
-		{"empty", emptyAdmin(), "", []string{"Nothing was seen yet", "mode observe", "Nobody chose anything", "No page went out with the banner", "Nothing was held back"}, []string{"Does everything work?", "<svg"}},
+		{"empty", emptyAdmin(), "", []string{"Nothing was seen yet", "mode observe", "caddy cookie-consent declare"}, []string{"Does everything work?", "<svg", "<dl"}},
+		{"observing", observingAdmin(), "", []string{"Nobody chose anything", "No page went out with the banner", "Nothing was held back", "No answers in this period", "none in this period"}, []string{"Nothing was seen yet", "<svg"}},
 		{"filled", filledAdmin(), "", []string{"All sites", "Does everything work?", "Away since 11:42", "cookie _ga_*", "And 2 more in the table", "no declaration fits it", "storage local `persist:root {v2}`"}, []string{"Nothing was seen yet", "<script", "<img"}},
-		{"one site", filledAdmin(), "?site=www.morbihan.example&period=400d", []string{`<option value="www.morbihan.example" selected>`, "Nobody chose anything", "cookie _ga_*", "site=www.morbihan.example"}, []string{"persist:root"}},
+		{"one site", filledAdmin(), "?site=www.morbihan.example&period=400d", []string{`<option value="www.morbihan.example" selected>`, "Nobody chose anything", "0%", "cookie _ga_*", "site=www.morbihan.example"}, []string{"persist:root"}},
 		{"a site that is none", filledAdmin(), `?site="><script>`, []string{"All that was seen is declared."}, []string{"<script"}},
 	} {
 		w := ask(t, test.admin, "GET", AdminPath+test.query)

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -60,7 +61,7 @@ type bar struct {
 // band is the columns of one series, one above the other in a chart.
 type band struct {
 	Label, Value   string
-	Class          string
+	Peak           string // the highest count, empty without any
 	TitleY, FloorY string // of the label, and of the line the columns stand on
 	Bars           []bar
 }
@@ -70,8 +71,8 @@ type tick struct{ At, Anchor, Text string }
 
 // Heights of bands in pixels.
 const (
-	bandHeight = 68
-	bandTop    = 26 // the label's
+	bandHeight = 84
+	bandTop    = 38 // the label's
 	axisHeight = 24
 )
 
@@ -87,8 +88,7 @@ func column(n, count int) (x, width float64) {
 	return float64(n)/float64(count) + gap/2, 1/float64(count) - gap
 }
 
-// bands draws one band for each series, all on one scale. Of each the highest column
-// says its count.
+// bands draws one band for each series, all on one scale.
 func bands(columns []period, series []series) []band {
 	highest := int64(1)
 	for _, s := range series {
@@ -99,25 +99,21 @@ func bands(columns []period, series []series) []band {
 	list := make([]band, len(series))
 	for i, s := range series {
 		top := i * bandHeight
-		floor := top + bandHeight - 6
-		b := band{Label: s.Name, Class: s.Class, Value: number(s.Total), TitleY: strconv.Itoa(top + 14), FloorY: strconv.Itoa(floor)}
-		peak := 0
-		for n, count := range s.counts {
-			if count > s.counts[peak] {
-				peak = n
-			}
+		floor := top + bandHeight
+		b := band{Label: s.Name, Value: number(s.Total), TitleY: strconv.Itoa(top + bandTop - 8), FloorY: strconv.Itoa(floor)}
+		if peak := slices.Max(s.counts); peak > 0 {
+			b.Peak = number(peak)
 		}
 		for n, count := range s.counts {
 			if count == 0 {
 				continue
 			}
 			x, width := column(n, len(columns))
-			height := max(2, float64(count)/float64(highest)*(bandHeight-bandTop-6))
-			c := bar{
+			height := max(2, float64(count)/float64(highest)*(bandHeight-bandTop))
+			b.Bars = append(b.Bars, bar{
 				X: percent(x), Width: percent(width), Y: pixels(float64(floor) - height), Height: pixels(height), Class: s.Class,
 				Title: fmt.Sprintf("%s, %s: %s", columns[n].Name, strings.ToLower(s.Name), number(count)),
-			}
-			b.Bars = append(b.Bars, c)
+			})
 		}
 		list[i] = b
 	}

@@ -159,7 +159,7 @@ func (a *Admin) view(r *http.Request, site string, query url.Values, from, to st
 		Style: template.HTML("<style>" + style + "</style>"),
 		Site:  site, Now: a.Now().UTC(), Sites: sitesOf(all.Entries, report.Days, site), Periods: periodOptions(query), Span: span(from, to),
 	}
-	v.Empty = len(all.Entries) == 0 && len(report.Days) == 0
+	v.Empty = len(all.Entries) == 0 && len(all.Overflow) == 0 && len(report.Days) == 0
 	for _, why := range []string{all.Incomplete, report.Incomplete} {
 		if why != "" && !slices.Contains(v.Incomplete, why) {
 			v.Incomplete = append(v.Incomplete, why)

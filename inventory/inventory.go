@@ -148,9 +148,13 @@ func (i *Inventory) Saw(seen Entry, now time.Time) {
 	if kind < 0 || seen.Name == "" {
 		return
 	}
-	if !i.changed.Load() {
+	i.note(&seen, kind, now)
+	if !i.changed.Load() { // after the note, so that no save misses it
 		i.changed.Store(true)
 	}
+}
+
+func (i *Inventory) note(seen *Entry, kind int, now time.Time) {
 	s := i.site(seen.Site)
 	if s == nil {
 		i.beyond[kind].Add(1)
@@ -165,13 +169,13 @@ func (i *Inventory) Saw(seen Entry, now time.Time) {
 	}
 	t := s.find(seen.Kind, area(seen.Area), name, seen.Service)
 	if t == nil {
-		t = i.add(s, kind, &seen, string(name), now)
+		t = i.add(s, kind, seen, string(name), now)
 	}
 	if t == nil {
 		s.overflow[kind].Add(1)
 		return
 	}
-	t.update(&seen, now)
+	t.update(seen, now)
 	if tell := i.news.Load(); seen.Service == "" && !t.told.Load() && t.told.CompareAndSwap(false, true) && tell != nil {
 		if others := i.others.Load(); others == nil || !(*others)[t.identity] {
 			(*tell)(t.entry())

@@ -101,6 +101,7 @@ func (s *Statistics) Shown(site string, visit bool, now time.Time) {
 	if visit {
 		c.visits.Add(1)
 	}
+	s.mark(c, now)
 }
 
 // Chose counts a choice, in the language in which it was asked. GPC is counted once
@@ -131,6 +132,7 @@ func (s *Statistics) count(site string, what counted, now time.Time) {
 		}
 	}
 	n.Add(1)
+	s.mark(c, now)
 }
 
 // counter returns a counter, a new one if it fits.
@@ -155,13 +157,16 @@ func (s *Statistics) counter(c *counters, what counted) *atomic.Int64 {
 }
 
 // on returns the counters of a site and the day of now; nil when there are too many
-// sites. It marks the month as changed.
+// sites.
 func (s *Statistics) on(site string, now time.Time) *counters {
-	c := s.at(date{hostName(site), dayOf(now)}, now)
-	if c != nil && !c.changed.Load() && c.changed.CompareAndSwap(false, true) {
+	return s.at(date{hostName(site), dayOf(now)}, now)
+}
+
+// mark notes that the month of now changed: after it did, so that no save misses it.
+func (s *Statistics) mark(c *counters, now time.Time) {
+	if !c.changed.Load() && c.changed.CompareAndSwap(false, true) {
 		s.changed.Store(monthOf(dayOf(now)), true)
 	}
-	return c
 }
 
 // at returns the counters of a date.

@@ -38,7 +38,7 @@ func (v *view) overTime(columns []period, days []Day) {
 	}
 	v.Answered = share100(min(v.Answers, v.Visits), v.Visits)
 	v.Bands, v.Ticks = bands(columns, list), ticks(columns)
-	v.AxisY = len(list)*bandHeight + 14
+	v.AxisY = len(list)*bandHeight + 18
 	v.BandsHeight = len(list)*bandHeight + axisHeight
 	v.Shares = shareBars(columns, v.Periodical)
 }
@@ -166,8 +166,12 @@ func (v *view) figures() {
 		held += n.Count
 	}
 	accepted, refused := total(0), total(1)
+	answered := "none in this period"
+	if v.Visits > 0 {
+		answered = v.Answered + " answered"
+	}
 	v.Figures = []figure{
-		{"Visits that were asked", number(v.Visits), v.Answered + " answered"},
+		{"Visits that were asked", number(v.Visits), answered},
 		{"Accepted all", share100(accepted, v.Answers), number(accepted) + " of " + number(v.Answers) + " answers"},
 		{"Refused all", share100(refused, v.Answers), number(refused) + " of " + number(v.Answers) + " answers"},
 		{"Held back", number(held), "cookies and requests"},
