@@ -102,6 +102,8 @@ func TestAdminAnswers(t *testing.T) {
 	}{
 		{"inventory is JSON", "GET", "inventory", "", 200, "application/json", `"name":"sessionid"`},
 		{"of one site", "GET", "inventory?site=www.morbihan.example", "", 200, "application/json", `"site":"www.morbihan.example"`},
+		{"nothing is a list too", "GET", "inventory?site=nowhere.example", "", 200, "application/json", `{"entries":[]}`},
+		{"of no days either", "GET", "statistics?site=nowhere.example", "", 200, "application/json", `"days":[]}`},
 		{"of one kind", "GET", "inventory?kind=host", "", 200, "application/json", `"kind":"host"`},
 		{"CSV by format", "GET", "inventory?format=csv", "application/json", 200, "text/csv", "data.example.fr,cookie,_ga_*,script"},
 		{"CSV by type", "GET", "inventory", "text/csv", 200, "text/csv", "site,kind,name"},

@@ -55,7 +55,6 @@ type bar struct {
 	Label     string // beside it, if there is room
 	At        string // where the label begins or is centred, percent
 	LabelY    string
-	Anchor    string
 }
 
 // band is the columns of one series, one above the other in a chart.

@@ -32,7 +32,7 @@ func entriesCSV(entries []Entry) []byte {
 	return writeCSV(rows)
 }
 
-// Measures are what statistics count, as the column of their CSV names it.
+// measures are what statistics count, as the column of their CSV names it.
 var measures = []string{"pages", "visits", "choices", "blocked"}
 
 // daysCSV writes statistics as a table with one count a row, so that a spreadsheet
@@ -73,7 +73,7 @@ func writeCSV(rows [][]string) []byte {
 }
 
 // formula are the characters with which a cell begins that a spreadsheet computes,
-// in both widths. Separator are those at which one may begin a cell in spite of
+// in both widths; separator are those at which one may begin a cell in spite of
 // quotes, as Excel does with semicolons in many countries.
 const (
 	formula   = "=+-@＝＋－＠"

@@ -87,11 +87,11 @@ type view struct {
 	Incomplete []string
 	Empty      bool // nothing was seen or counted yet
 
-	Visits, Answers, Choices, GPC int64
-	Answered                      string
-	Figures                       []figure
-	Periodical                    []periodical
-	Ticks                         []tick
+	Visits, Answers, Choices int64
+	Answered                 string
+	Figures                  []figure
+	Periodical               []periodical
+	Ticks                    []tick
 
 	Bands       []band
 	Outcomes    []string

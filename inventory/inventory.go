@@ -115,7 +115,7 @@ type thing struct {
 	blocked     atomic.Bool
 	told        atomic.Bool // that it is undeclared
 	detail      atomic.Pointer[detail]
-	many        bool // it stands for all names with its head; set before it is seen
+	many        bool // it stands for all names with its head; guarded by the mutex of the site
 }
 
 // detail is what seldom changes about a thing.

@@ -239,7 +239,7 @@ func (s *Statistics) Days() []Day { return s.where(func(date) bool { return true
 func (s *Statistics) where(wanted func(date) bool) []Day {
 	s.mutex.RLock()
 	defer s.mutex.RUnlock()
-	var days []Day
+	days := []Day{}
 	for d, c := range s.days {
 		if wanted(d) {
 			days = append(days, c.entry(d))

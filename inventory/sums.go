@@ -30,11 +30,8 @@ func (v *view) overTime(columns []period, days []Day) {
 		v.Answers += sum.Answers
 		v.Periodical = append(v.Periodical, sum)
 	}
-	for i, outcome := range Outcomes {
-		v.Choices += list[i].Total
-		if outcome == GPC {
-			v.GPC = list[i].Total
-		}
+	for _, s := range list {
+		v.Choices += s.Total
 	}
 	v.Answered = share100(min(v.Answers, v.Visits), v.Visits)
 	v.Bands, v.Ticks = bands(columns, list), ticks(columns)
