@@ -18,6 +18,7 @@ var bookPool = caddy.NewUsagePool()
 // books are the records of one store, opened by whichever comes first of Start and
 // the first decision.
 type books struct {
+	kind   string // sqlite or postgres
 	mutex  sync.Mutex
 	log    *records.Log
 	failed error
@@ -87,7 +88,7 @@ func (a *App) borrowBooks() error {
 		return nil
 	}
 	key := a.settings.Records + "\x00" + a.settings.RecordsTo + "\x00" + storageName(a.storage)
-	value, _, err := bookPool.LoadOrNew(key, func() (caddy.Destructor, error) { return &books{}, nil })
+	value, _, err := bookPool.LoadOrNew(key, func() (caddy.Destructor, error) { return &books{kind: a.settings.Records}, nil })
 	if err != nil {
 		return err
 	}

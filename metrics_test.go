@@ -28,3 +28,16 @@ func TestPagesThatCannotBeRewrittenAreCountedOverReloads(t *testing.T) {
 		t.Errorf("%v pages are counted, want 2", got)
 	}
 }
+
+func TestRecordsAreCounted(t *testing.T) {
+	s, _ := recordingSite(t)
+	s.load(t, `{"match": [{"path": ["/metrics"]}], "handle": [{"handler": "metrics"}]},`+handle(declared, page))
+	s.choose(t, "accept_all")
+	s.choose(t, "refuse_all")
+	metrics := s.get(t, "/metrics", "").body
+	for _, line := range []string{"appended_total{store=\"sqlite\"} 1", "write_errors_total{store=\"sqlite\"} 0", "backlog{store=\"sqlite\"} 0", "oldest_unsent_seconds{store=\"sqlite\"} 0", "up{store=\"sqlite\"} 1"} {
+		if !strings.Contains(metrics, "\ncaddy_cookie_consent_records_"+line+"\n") {
+			t.Errorf("the metrics have no %s", line)
+		}
+	}
+}
