@@ -16,6 +16,17 @@ type address struct {
 	path   string // without query, with dot segments resolved
 }
 
+// effectivePort is the port that is connected to.
+func (a *address) effectivePort() string {
+	switch {
+	case a.port != "":
+		return a.port
+	case a.secure:
+		return "443"
+	}
+	return "80"
+}
+
 // splitter reads addresses as browsers do (WHATWG URL, basic URL parser), as far
 // as scheme, host, port and path go. It keeps no more than its buffer.
 type splitter struct{ buffer []byte }

@@ -67,6 +67,10 @@ func variesByChoice(h http.Header) bool {
 // confirm says of a page that the browser has it as it is. The policies it came
 // with stay in effect, unless this header replaces them (RFC 9111 section 3.2).
 func (v *Visit) confirm(status int, h http.Header) {
+	if v.enforcer.Observe {
+		v.confirmObserved(h)
+		return
+	}
 	if v.page || v.guarded() {
 		v.admitInserted(h)
 	}

@@ -18,18 +18,19 @@ type gate struct {
 	own      address // of the request
 	base     address // that addresses are relative to
 	site     string  // the registrable domain of the site, once asked for
-	sited    bool
+	seen     *[]seenHost
 	split    splitter
+	sited    bool // site is known
 	paths    bool // paths under the site's own name are declared
 	relative bool // a relative address may be held back
 	based    bool // the document has told its base
 }
 
 // gate returns what decides for the pages of this visit, nil when everything may
-// be loaded.
+// be loaded and nobody is told.
 func (v *Visit) gate() *gate {
 	p := v.enforcer.Policy
-	if !p.HoldsBack(&v.Standing.Grants) {
+	if !v.enforcer.Observe && !p.HoldsBack(&v.Standing.Grants) {
 		return nil
 	}
 	if v.decides.visit == nil {
@@ -62,7 +63,10 @@ func isIP(host string) bool { return net.ParseIP(strings.Trim(host, "[]")) != ni
 
 // Holds reports whether a load from an address is held back, and the service it
 // belongs to: empty when no consent is asked for it, or nobody declared it.
-func (g *gate) Holds(raw []byte) (service string, held bool) {
+func (g *gate) Holds(raw []byte) (service string, held bool) { return g.decide(raw, SetterMarkup) }
+
+// decide is Holds for an address that is named by setter.
+func (g *gate) decide(raw []byte, setter Setter) (service string, held bool) {
 	to, local := g.split.resolve(raw, &g.base, g.relative)
 	if local && !g.relative || to.host == "" {
 		return "", false
@@ -73,31 +77,34 @@ func (g *gate) Holds(raw []byte) (service string, held bool) {
 			to, _ = g.split.resolve(raw, &g.base, true)
 		}
 		if verdict, i := p.Host("", "", to.path, grants); verdict != policy.Undeclared {
-			return g.named(i, verdict)
+			return g.named(&to, i, verdict, setter)
 		}
 	}
-	port := to.port
-	switch {
-	case port != "":
-	case to.secure:
-		port = "443"
-	default:
-		port = "80"
-	}
+	port := to.effectivePort()
 	if to.path == "" {
 		to, _ = g.split.resolve(raw, &g.base, true)
 	}
 	verdict, i := p.Host(to.host, port, to.path, grants)
 	if verdict != policy.Undeclared {
-		return g.named(i, verdict)
+		return g.named(&to, i, verdict, setter)
 	}
-	return "", !p.AllowUndeclaredHosts && !g.firstParty(to.host, port, to.path)
+	observes := g.visit.enforcer.Observe
+	if p.AllowUndeclaredHosts && !observes || g.firstParty(to.host, port, to.path) {
+		return "", false
+	}
+	g.sawHost(Sighting{Name: to.host, Setter: setter, Blocked: !p.AllowUndeclaredHosts})
+	return "", !observes
 }
 
-// named names the service that decides, unless it needs no consent and passes.
-func (g *gate) named(i int, verdict policy.Verdict) (string, bool) {
+// named names the service that decides, unless it needs no consent and passes, or
+// everything does.
+func (g *gate) named(to *address, i int, verdict policy.Verdict, setter Setter) (string, bool) {
 	p := g.visit.enforcer.Policy
-	if verdict.Passes() && p.Exempt.Has(i) {
+	switch {
+	case g.visit.enforcer.Observe:
+		g.sawHost(Sighting{Name: to.host, Setter: setter, Service: p.Services[i].ID, Blocked: !verdict.Passes()})
+		return "", false
+	case verdict.Passes() && p.Exempt.Has(i):
 		return "", false
 	}
 	return p.Services[i].ID, !verdict.Passes()
@@ -128,7 +135,7 @@ func (g *gate) Base(raw string) {
 
 // Marks reports whether there are scripts to tell by their text.
 func (g *gate) Marks() bool {
-	return g.visit.enforcer.Policy.Marks(&g.visit.Standing.Grants)
+	return !g.visit.enforcer.Observe && g.visit.enforcer.Policy.Marks(&g.visit.Standing.Grants)
 }
 
 // HoldsScript reports whether an inline script is held back.
@@ -150,13 +157,13 @@ func (g *gate) Admit(policy string) string { return g.visit.admit(policy) }
 
 // held is the gate for the addresses in a header.
 func (g *gate) held(raw string) bool {
-	_, held := g.Holds([]byte(raw))
+	_, held := g.decide([]byte(raw), SetterHeader)
 	return held
 }
 
 // HoldsRequest reports whether one of paths, decoded, belongs to a tracker under
 // the site's own name that is not granted (R-7.10). The answer of one that is
-// granted will be for this visitor alone.
+// granted will be for this visitor alone. In observe mode none is held back.
 func (v *Visit) HoldsRequest(paths ...string) bool {
 	p := v.enforcer.Policy
 	if !p.DeclaresPaths() {
@@ -167,8 +174,12 @@ func (v *Visit) HoldsRequest(paths ...string) bool {
 		if verdict, _ := p.Host("", "", path, &p.Always); verdict != policy.Refused {
 			continue
 		}
-		if verdict, _ := p.Host("", "", path, &v.Standing.Grants); verdict == policy.Refused {
-			return true
+		if verdict, i := p.Host("", "", path, &v.Standing.Grants); verdict == policy.Refused {
+			if !v.enforcer.Observe {
+				return true
+			}
+			v.sawTracker(i)
+			return false
 		}
 		v.personal = true
 	}
@@ -183,7 +194,7 @@ func (v *Visit) admit(value string) string {
 		if *address != "" {
 			*address = origin + *address
 		}
-		if origin == "" || !v.page {
+		if origin == "" || !v.page && !v.enforcer.Observe {
 			*address = ""
 		}
 	}
@@ -209,6 +220,8 @@ const reported = 64
 const (
 	enforcedPolicy = "Content-Security-Policy"
 	watchedPolicy  = "Content-Security-Policy-Report-Only"
+
+	reportingEndpoints = "Reporting-Endpoints"
 )
 
 // admitInserted has the policies of a page admit what is inserted into it.
@@ -233,17 +246,34 @@ func (v *Visit) addPolicy(h http.Header) {
 		return
 	}
 	if v.enforcer.Report != "" && v.enforcer.pages.Add(1)%reported == 1 {
-		own += "; report-uri " + v.enforcer.Report + "; report-to cookie-consent"
-		h["Reporting-Endpoints"] = append(h["Reporting-Endpoints"], `cookie-consent="`+v.enforcer.Report+`"`)
+		own += v.reporting()
+		v.addEndpoint(h)
 	}
 	h[enforcedPolicy] = append(h[enforcedPolicy], own)
+}
+
+// reporting is what a policy of ours ends with for browsers to report what it
+// blocks. Endpoints count on HTTPS only, and report-uri only without report-to.
+func (v *Visit) reporting() string {
+	if !v.HTTPS {
+		return "; report-uri " + v.enforcer.Report
+	}
+	return "; report-uri " + v.enforcer.Report + "; report-to cookie-consent"
+}
+
+// addEndpoint names the place that reporting refers to, beside those of the site.
+func (v *Visit) addEndpoint(h http.Header) {
+	if !v.HTTPS {
+		return
+	}
+	h[reportingEndpoints] = append(h[reportingEndpoints], `cookie-consent="`+v.enforcer.Report+`"`)
 }
 
 // contentPolicy is our own Content-Security-Policy for who has granted that much,
 // empty where it could not tell what to keep out.
 func (v *Visit) contentPolicy(grants *policy.Set) string {
 	e := v.enforcer
-	if e.Policy.AllowUndeclaredHosts {
+	if e.Policy.AllowUndeclaredHosts && !e.Observe {
 		return ""
 	}
 	key := policyKey{grants: *grants}

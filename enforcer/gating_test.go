@@ -134,19 +134,24 @@ func TestTheTwoPolicies(t *testing.T) {
 }
 
 func TestOnlySomePagesReport(t *testing.T) {
-	e := gating(t, false)
-	reporting := 0
-	for range 2 * reported {
-		response := serve(t, e, nil, sends(embedding, "Content-Type", "text/html"))
-		if strings.Contains(response.Header.Get("Content-Security-Policy"), "; report-uri /cookie-consent/report; report-to cookie-consent") {
-			reporting++
-			if got := response.Header.Get("Reporting-Endpoints"); got != `cookie-consent="/cookie-consent/report"` {
-				t.Errorf("Reporting-Endpoints: %q", got)
+	for proto, want := range map[string]struct{ policy, endpoints string }{
+		"http":  {"; report-uri /cookie-consent/report", ""}, // where browsers know no endpoints
+		"https": {"; report-uri /cookie-consent/report; report-to cookie-consent", `cookie-consent="/cookie-consent/report"`},
+	} {
+		e := gating(t, false)
+		reporting := 0
+		for range 2 * reported {
+			x := exchanged(t, e, func(r *http.Request) { r.Header.Set("X-Forwarded-Proto", proto) }, sends(embedding, "Content-Type", "text/html"))
+			if strings.HasSuffix(x.header.Get("Content-Security-Policy"), want.policy) {
+				reporting++
+				if got := x.header.Get("Reporting-Endpoints"); got != want.endpoints {
+					t.Errorf("%s: Reporting-Endpoints: %q, want %q", proto, got, want.endpoints)
+				}
 			}
 		}
-	}
-	if reporting != 2 {
-		t.Errorf("%d of %d pages report, want 2", reporting, 2*reported)
+		if reporting != 2 {
+			t.Errorf("%s: %d of %d pages report, want 2", proto, reporting, 2*reported)
+		}
 	}
 }
 

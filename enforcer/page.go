@@ -18,9 +18,19 @@ import (
 // Sec-Fetch-Dest "empty": there the document itself decides. What templates
 // include is part of a page that passes here as a whole.
 func (v *Visit) expectPage(r *http.Request) {
+	takesHTML := v.foresee(r)
+	if v.html {
+		v.askReadable(r.Header, takesHTML)
+		v.cutValidators(r)
+	}
+}
+
+// foresee is the deciding part of expectPage. It reports whether the browser takes
+// HTML for an answer.
+func (v *Visit) foresee(r *http.Request) (takesHTML bool) {
 	h := r.Header
 	if v.html = !v.connects && h["Caddy-Templates-Include"] == nil; !v.html {
-		return
+		return false
 	}
 	dest, accept := h.Get("Sec-Fetch-Dest"), h.Get("Accept")
 	navigates := dest == "document"
@@ -30,15 +40,14 @@ func (v *Visit) expectPage(r *http.Request) {
 	v.framed = frames
 	v.shown = navigates || frames || asksHTML
 	v.runs = navigates || frames || strings.HasSuffix(dest, "worker") || dest == "" && asksHTML
-	takesHTML := asksHTML || fetched && (accept == "" || strings.Contains(accept, "*/*"))
-	v.askReadable(h, takesHTML)
-	defer v.cutValidators(r)
+	takesHTML = asksHTML || fetched && (accept == "" || strings.Contains(accept, "*/*"))
 	switch {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodPost:
 	case navigates, takesHTML && !isFragment(h):
 		v.page, v.whole = true, navigates
 		v.referer = h.Get("Referer")
 	}
+	return takesHTML
 }
 
 // isFragment reports whether a script asks for a part of a page.
@@ -89,7 +98,14 @@ func (v *Visit) guarded() bool { return v.enforcer.Head != nil && (v.page || v.f
 // is to be done in, and can be. What the request asked for does not matter: the
 // answer to it may be kept, and shown as a page.
 func (v *Visit) rewrites(status int, h http.Header, kind mediaKind) bool {
-	if !v.html || !kind.document || !bodyAllowed(status) || attached(h) || !v.page && !v.guarded() && v.gate() == nil {
+	if !v.html || !kind.document || !bodyAllowed(status) || attached(h) {
+		return false
+	}
+	if v.enforcer.Observe {
+		if !v.guarded() || kind.xml || status < 400 && status >= 300 {
+			return false
+		}
+	} else if !v.page && !v.guarded() && v.gate() == nil {
 		return false
 	}
 	_, known := coding.Parse(h["Content-Encoding"])
@@ -133,7 +149,7 @@ func (v *Visit) rewriting(kind mediaKind) rewriter.Config {
 	if v.guarded() && !kind.xml {
 		c.Head = func(dst []byte, page rewriter.Page) []byte { return v.enforcer.Head(dst, v, page) }
 	}
-	if !v.page {
+	if !v.page || v.enforcer.Observe {
 		return c
 	}
 	c.Body = func(dst []byte, page rewriter.Page) []byte { return v.enforcer.Insertion(dst, v, page) }
@@ -158,6 +174,10 @@ func bodyAllowed(status int) bool {
 // something, whether or not its body can be read, and then keeps it from others.
 func (v *Visit) describe(status int, h http.Header, kind mediaKind, rewritten bool) {
 	if v.connects || !bodyAllowed(status) || attached(h) {
+		return
+	}
+	if v.enforcer.Observe {
+		v.describeObserved(h, kind, rewritten)
 		return
 	}
 	unread := kind.doubtful && h["Content-Encoding"] != nil

@@ -115,11 +115,15 @@ func (v *Visit) pairPasses(pair string) bool {
 		return trimOWS(pair) == "" // an empty piece is no cookie
 	}
 	name := trimOWS(pair[:equals])
-	if name == "" || name[0] == '$' {
+	if name == "" {
 		return false
 	}
-	verdict, rule := v.enforcer.Policy.Verdict(name, &v.Standing.Grants)
+	verdict, rule := v.verdict(name)
+	if rule == nil {
+		v.sawSent(name, verdict, rule)
+	}
 	switch {
+	case name[0] == '$': // not to be expired, since it is never sent on
 	case verdict == policy.Refused, verdict == policy.Undeclared:
 		v.note(name, rule)
 	case rule != nil && rule.Measurement:

@@ -102,6 +102,9 @@ func (v *Visit) filterSetCookie(line string, now time.Time) (string, bool) {
 		return "", false
 	}
 	verdict, rule := v.enforcer.Policy.Verdict(c.name, &v.Standing.Grants)
+	if rule == nil {
+		v.sawSet(line, &c, verdict, rule, now)
+	}
 	switch {
 	case verdict == policy.Own:
 		return "", false

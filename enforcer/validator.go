@@ -22,7 +22,11 @@ const (
 // version names the state a page is rewritten for.
 func (v *Visit) version() string {
 	h := fnv.New64a()
-	for _, part := range []string{output, v.enforcer.Version, string(v.Standing.State), v.Granted(), v.Language, v.anchor()} {
+	parts := []string{output, v.enforcer.Version, "observed"}
+	if !v.enforcer.Observe {
+		parts = []string{output, v.enforcer.Version, string(v.Standing.State), v.Granted(), v.Language, v.anchor()}
+	}
+	for _, part := range parts {
 		_, _ = h.Write([]byte(part))
 		_, _ = h.Write([]byte{0})
 	}

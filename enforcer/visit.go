@@ -54,6 +54,14 @@ type Enforcer struct {
 	RespectNoTransform bool
 	// Untouched is told of each page that could not be rewritten; nil for nobody.
 	Untouched func(Untouched)
+	// Observe tells to let everything pass: what would become of it is decided, and
+	// told to Saw.
+	Observe bool
+	// Saw is told of what a site uses: of all in observe mode, else of what nobody
+	// declared; nil for nobody. site is the host that was asked, as the visitor wrote
+	// it. What s points to is valid during the call only. It is called from the
+	// goroutines of requests, and holds them up as long as it takes.
+	Saw func(site string, s *Sighting)
 	// Version changes whenever what is inserted does, or the policy.
 	Version string
 	// Now is the clock.
@@ -104,13 +112,17 @@ type Visit struct {
 }
 
 // Begin reads the visitor's choice from r, cuts its Cookie header and sets
-// ConsentHeader. uri is the path and query that was asked for, before any
+// ConsentHeader; in observe mode it does none of it. uri is the path and query that was asked for, before any
 // rewriting, and https whether the browser's connection is encrypted.
 func (e *Enforcer) Begin(r *http.Request, uri string, https bool) *Visit {
 	v := &Visit{enforcer: e, Host: hostname(r.Host), Address: r.Host, HTTPS: https, URI: uri, head: r.Method == http.MethodHead, posted: r.Method == http.MethodPost, connects: r.Method == http.MethodConnect}
 	v.path, _, _ = strings.Cut(uri, "?")
 	v.Language = strings.Join(r.Header["Accept-Language"], ",")
 	v.dropped = v.buffer[:0]
+	if e.Observe {
+		v.observe(r)
+		return v
+	}
 	lines := r.Header["Cookie"]
 	v.gpc = e.GlobalPrivacyControl && signalsGPC(r.Header)
 	v.Standing = e.Policy.Judge(v.choice(lines), v.gpc)

@@ -19,8 +19,11 @@ type responseWriter struct {
 	http.ResponseWriter
 	visit    *Visit
 	rewriter *rewriter.Rewriter // nil: the body passes
+	observer *observer          // that reads a body which passes
 	sent     bool
 	tunnel   bool // CONNECT has opened one: both its ends may write at once
+	// The first bytes of a page leave in one piece: encode compresses by its length.
+	began, gathers bool
 
 	// An answer without a type waits for its first bytes, as net/http does.
 	pending int // its status
@@ -31,9 +34,6 @@ type responseWriter struct {
 	measuring int // its status
 	length    int
 	output    *[]byte // what it became so far
-
-	// The first bytes of a page leave in one piece: encode compresses by its length.
-	began, gathers bool
 
 	// A coded page is decoded. Its header waits until something comes out of it.
 	decoder *coding.Decoder
@@ -60,6 +60,7 @@ func (v *Visit) Release() {
 	if v.writer.decoder != nil {
 		v.writer.decoder.Abort()
 	}
+	v.writer.observer.end()
 }
 
 // Finish ends the answer. err is what the next handler returned.
@@ -80,7 +81,10 @@ func (v *Visit) Finish(err error) error {
 			err = sendErr
 		}
 	}
-	delete(w.Header(), http.TrailerPrefix+"Set-Cookie")
+	w.observer.end()
+	if !v.enforcer.Observe {
+		delete(w.Header(), http.TrailerPrefix+"Set-Cookie")
+	}
 	if !w.sent {
 		// the server, or an error route, sends these headers by itself
 		v.enforceHeader(w.Header(), err == nil)
@@ -114,7 +118,7 @@ func (v *Visit) Finish(err error) error {
 
 // keepCookies restores the cookies as they were sent.
 func (w *responseWriter) keepCookies() {
-	if w.tunnel {
+	if w.tunnel || w.visit.enforcer.Observe {
 		return
 	}
 	h := w.Header()
@@ -130,7 +134,7 @@ func (w *responseWriter) keepCookies() {
 
 // noteCookies remembers the cookies as they are now.
 func (w *responseWriter) noteCookies() {
-	if w.tunnel {
+	if w.tunnel || w.visit.enforcer.Observe {
 		return
 	}
 	if w.cookies == nil {
@@ -173,6 +177,9 @@ func (w *responseWriter) send(status int, kind mediaKind) {
 	w.pending, w.kind = 0, kind
 	h := w.Header()
 	rewritten := w.visit.rewrites(status, h, kind)
+	if !rewritten && w.visit.enforcer.Observe {
+		w.observer = w.visit.observer(status, h, kind)
+	}
 	if codings, _ := coding.Parse(h["Content-Encoding"]); rewritten && len(codings) > 0 && !w.visit.head {
 		w.decoder, w.trying = coding.New((*decodedBody)(w), codings), status
 		return
@@ -357,6 +364,7 @@ func (w *responseWriter) waits() bool { return w.pending+w.measuring+w.trying !=
 
 // write writes behind the header.
 func (w *responseWriter) write(p []byte) (int, error) {
+	w.observer.read(p)
 	if w.decoder != nil {
 		return w.decode(p)
 	}
@@ -391,7 +399,7 @@ func (w *responseWriter) writeDecoded(p []byte) (int, error) {
 
 // ReadFrom keeps the fast path of the writer below for bodies that pass.
 func (w *responseWriter) ReadFrom(r io.Reader) (int64, error) {
-	if w.sent && w.rewriter == nil && w.decoder == nil {
+	if w.sent && w.rewriter == nil && w.decoder == nil && w.observer == nil {
 		w.keepCookies()
 		defer w.noteCookies()
 		return io.Copy(w.ResponseWriter, r)
@@ -427,6 +435,10 @@ func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter 
 // enforceHeader filters every Set-Cookie of a header. A final one also expires
 // the refused cookies that the request brought.
 func (v *Visit) enforceHeader(h http.Header, final bool) {
+	if v.enforcer.Observe {
+		v.observeHeader(h)
+		return
+	}
 	dropSpellings(h)
 	if lines := h["Set-Cookie"]; len(lines) > 0 {
 		v.filterLines(h, lines)
