@@ -92,9 +92,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 }
 
 // reported takes note of what a browser says a policy of ours has blocked.
-func (h *Handler) reported(directive, host string) {
+func (h *Handler) reported(_ string, r *banner.Report) {
 	if entry := h.logger.Check(zap.DebugLevel, "a browser reports what a page's policy blocked"); entry != nil {
-		entry.Write(zap.String("directive", directive), zap.String("host", host))
+		entry.Write(zap.String("directive", r.Directive), zap.String("host", r.Name))
 	}
 }
 

@@ -22,24 +22,41 @@ type headScript struct {
 	told func(*policy.Policy, *policy.Set) []string // names and values in turn; nil where the page needs no such script
 	page bool                                       // it stands in whole pages only, and is told their state too
 	memo enforcer.Memo[policy.Set]                  // told, as markup
+	// report is told too, outside of frames, whose policies need not admit it.
+	report string
 }
 
 // headScripts returns the scripts of a site's pages: signals tells vendors' scripts
 // what is granted, before any of them (R-4.2), state the site's own, cookies keeps them from writing what may not be there, and hosts from
 // loading what is refused, where undeclared hosts may be loaded and no
 // Content-Security-Policy can.
-func headScripts(p *policy.Policy, signals []string) []*headScript {
+//
+// In observe mode there is but the script that tells which names are used.
+func headScripts(c *Config) []*headScript {
+	p, signals := c.Policy, c.Signals
+	report := []string{"data-report", c.reportPath()}
+	if c.Observe {
+		return []*headScript{{text: readScript("observe.js"), told: func(*policy.Policy, *policy.Set) []string { return report }}}
+	}
 	var scripts []*headScript
 	if len(signals) > 0 {
 		scripts = append(scripts, &headScript{text: readScript("signals.js"), page: true, told: func(p *policy.Policy, grants *policy.Set) []string {
 			return []string{"data-signals", strings.Join(signals, " "), "data-granted", strings.Join(p.Granted(grants), " ")}
 		}})
 	}
-	scripts = append(scripts, &headScript{text: readScript("state.js"), told: usable, page: true}, &headScript{text: readScript("cookies.js"), told: writable})
+	scripts = append(scripts, &headScript{text: readScript("state.js"), told: usable, page: true}, &headScript{text: readScript("cookies.js"), told: writable, report: attributes(report)})
 	if p.AllowUndeclaredHosts {
 		scripts = append(scripts, &headScript{text: readScript("hosts.js"), told: loadable})
 	}
 	return scripts
+}
+
+// reportPath is where scripts of ours report to; empty when nobody wants to know.
+func (c *Config) reportPath() string {
+	if c.Report == nil {
+		return ""
+	}
+	return c.Path + "/report"
 }
 
 // readScript returns a script without its comment lines and indentation.
@@ -72,6 +89,9 @@ func (b *Banner) Head(dst []byte, v *enforcer.Visit, _ rewriter.Page) []byte {
 		}
 		dst = append(dst, `<script data-cookie-consent-inserted=""`...)
 		dst = append(dst, told...)
+		if !v.Framed() {
+			dst = append(dst, script.report...)
+		}
 		if script.page {
 			dst = append(dst, ` data-state="`+v.Standing.State+`"`...)
 		}

@@ -46,9 +46,11 @@ type Config struct {
 	Proof Proof
 	// Counted is told of every answer; it may be nil.
 	Counted func(Answered)
-	// Report is told what browsers report as blocked: the directive, and the host
-	// or what stands for one, as inline or data. It may be nil.
-	Report func(directive, host string)
+	// Observe: pages get nothing but the script that reports to Report.
+	Observe bool
+	// Report is told what browsers report that they blocked, or saw. What it is given
+	// is valid during the call only. It may be nil.
+	Report func(site string, r *Report)
 }
 
 // Banner renders what is inserted into the site's pages. Everything but what
@@ -88,7 +90,7 @@ type answer struct{ Value, Action, Label string }
 // the banner's template does.
 func New(c Config) (*Banner, error) {
 	b := &Banner{
-		config: c, languages: newLanguages(c.Languages), styles: c.styles(), head: headScripts(c.Policy, c.Signals),
+		config: c, languages: newLanguages(c.Languages), styles: c.styles(), head: headScripts(&c),
 		asking: map[string]markup{}, answered: map[string]markup{}, standIns: map[string]standIns{},
 	}
 	banner := templates.Lookup("banner.html")
@@ -210,6 +212,9 @@ func render(t *template.Template, v any) (string, error) {
 
 // Elements returns what admits the inserted elements in a Content-Security-Policy.
 func (b *Banner) Elements() enforcer.Elements {
+	if b.config.Observe {
+		return enforcer.Elements{Scripts: []string{hashSource(b.head[0].text)}, Connect: b.config.Path + "/report"}
+	}
 	e := enforcer.Elements{
 		Styles: []string{hashSource(b.styles.banner), hashSource(b.styles.manage), hashSource(b.styles.standIn)}, Framed: []string{hashSource(b.styles.standIn)},
 		Scripts: []string{hashSource(bannerScript.body)},

@@ -47,9 +47,12 @@ func NewPages(c Config, now func() time.Time) *Pages {
 }
 
 // Owns reports whether path, as the visitor asked for it, is one of the
-// module's own.
+// module's own. In observe mode that is the one for reports alone.
 func (p *Pages) Owns(path string) bool {
 	rest, ok := strings.CutPrefix(path, p.config.Path)
+	if p.config.Observe {
+		return ok && rest == "/report"
+	}
 	return ok && (rest == "" || rest[0] == '/')
 }
 
@@ -92,7 +95,7 @@ func (p *Pages) Serve(w http.ResponseWriter, r *http.Request, v *enforcer.Visit,
 	case "/choice":
 		return p.choose(w, r, v, cookies, mayGrant)
 	case "/report":
-		w.WriteHeader(p.takeReports(r))
+		w.WriteHeader(p.takeReports(r, v))
 		return nil
 	case "/embed":
 		return p.embed(w, r, v, query)

@@ -3,8 +3,11 @@ package banner
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer"
 )
 
 // reported is a report as a browser sends it.
@@ -51,7 +54,7 @@ func TestReports(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			var got []string
 			c := testConfig(t, declaration())
-			c.Report = func(directive, host string) { got = append(got, directive+" "+host) }
+			c.Report = func(_ string, r *Report) { got = append(got, r.Directive+" "+r.Name) }
 			response := newSite(t, c).ask(t, reported(row.mediaType, row.body))
 			if response.StatusCode != row.status || strings.Join(got, "|") != row.want {
 				t.Errorf("%d %q, want %d %q", response.StatusCode, got, row.status, row.want)
@@ -60,6 +63,69 @@ func TestReports(t *testing.T) {
 				t.Errorf("answered %q %v", sent, response.Header)
 			}
 		})
+	}
+}
+
+// What our own guards tell, in both modes, and what of a policy's report becomes a
+// sighting.
+func TestWhatReportsSay(t *testing.T) {
+	const cookie, storage, script = enforcer.KindCookie, enforcer.KindStorage, enforcer.SetterScript
+	session := int64(enforcer.SessionLifetime)
+	seen := func(names string) string { return `{"page":"/shop/cart?secret#x","seen":[` + names + `]}` }
+	many := strings.TrimSuffix(strings.Repeat(`{"name":"a"},`, 30), ",")
+	for _, row := range []struct {
+		name, body string
+		want       []enforcer.Sighting
+	}{
+		{"a cookie", seen(`{"name":"zz","attributes":";domain=.Example.fr;path=/;max-age=600;secure;SameSite=Lax;partitioned"}`),
+			[]enforcer.Sighting{{Kind: cookie, Name: "zz", Setter: script, Domain: "example.fr", Path: "/", Lifetime: 600, Secure: true, SameSite: "lax", Partitioned: true, Blocked: true}}},
+		{"one that was refused, of which no more is known", seen(`{"name":"zz"}`), []enforcer.Sighting{{Kind: cookie, Name: "zz", Setter: script, Blocked: true}}},
+		{"declared ones", seen(`{"name":"_pk_id.1","attributes":""},{"name":"sessionid","attributes":""}`),
+			[]enforcer.Sighting{{Kind: cookie, Name: "_pk_id.1", Setter: script, Lifetime: session, Service: "matomo", Blocked: true}, {Kind: cookie, Name: "sessionid", Setter: script, Lifetime: session, Service: "login"}}},
+		{"keys", seen(`{"name":"thème é","area":"local"},{"name":"tour","area":"session"}`),
+			[]enforcer.Sighting{{Kind: storage, Name: "thème é", Setter: script, Area: "local"}, {Kind: storage, Name: "tour", Setter: script, Area: "session"}}},
+		{"deletions and our own", seen(`{"name":"zz","attributes":";max-age=0"},{"name":"cookies_preferences","attributes":""}`), nil},
+		{"names that are none", seen(`{"name":""},{"name":"a b"},{"name":"a=b"},{"name":"a;b"},{"name":"é"},{"name":"<script>"},{"name":"a\u0000"},{"name":"` + strings.Repeat("x", 257) + `"}`), nil},
+		{"keys that are none", seen(`{"name":"","area":"local"},{"name":"a","area":"cookies"},{"name":"a\u202eb","area":"local"},{"name":"a\nb","area":"local"},{"name":"` + strings.Repeat("x", 257) + `","area":"local"}`), nil},
+		{"attributes that are none", seen(`{"name":"zz","attributes":"\n"},{"name":"zz","attributes":";domain=a b;path=//evil"}`),
+			[]enforcer.Sighting{{Kind: cookie, Name: "zz", Setter: script, Lifetime: session, Blocked: true}}},
+		{"too many at once", seen(many), slices.Repeat([]enforcer.Sighting{{Kind: cookie, Name: "a", Setter: script, Blocked: true}}, maxReports)},
+		{"too many in several", "[" + seen(many) + "," + seen(many) + "]", slices.Repeat([]enforcer.Sighting{{Kind: cookie, Name: "a", Setter: script, Blocked: true}}, maxReports)},
+		{"another shape", `{"page":1,"seen":[1,"a",{"name":2}]}`, nil},
+		{"a policy's", `{"csp-report":{"effective-directive":"img-src","blocked-uri":"https://ads.example/p?secret","document-uri":"https://portal.example/shop/cart?secret"}}`,
+			[]enforcer.Sighting{{Kind: enforcer.KindHost, Name: "ads.example", Setter: enforcer.SetterReport, Service: "ads", Blocked: true}}},
+		{"the new form", `[{"type":"csp-violation","body":{"effectiveDirective":"img-src","blockedURL":"https://other.example:8443/p?secret","documentURL":"https://portal.example/shop/cart#secret"}}]`,
+			[]enforcer.Sighting{{Kind: enforcer.KindHost, Name: "other.example", Setter: enforcer.SetterReport, Blocked: true}}},
+		{"of no host", `{"csp-report":{"effective-directive":"img-src","blocked-uri":"data:secret","document-uri":"https://portal.example/shop/cart"}}`, []enforcer.Sighting{{Name: "data"}}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			d := declaration()
+			d.Services[3].Hosts = []string{"*.ads.example"}
+			c := testConfig(t, d)
+			c.Observe = true
+			var got []enforcer.Sighting
+			c.Report = func(site string, r *Report) {
+				if site != "portal.example" || r.Example != "/shop/cart" {
+					t.Errorf("%s was seen at %q of %q", r.Name, r.Example, site)
+				}
+				r.Example = ""
+				got = append(got, r.Sighting)
+			}
+			if status := newSite(t, c).ask(t, reported("application/json", row.body)).StatusCode; status != 204 || !slices.Equal(got, row.want) {
+				t.Errorf("%d %+v\nwant %+v", status, got, row.want)
+			}
+		})
+	}
+}
+
+func TestExamplesAreOfPagesWithoutTheirQuery(t *testing.T) {
+	for address, want := range map[string]string{
+		"https://portal.example/a/b?q#f": "/a/b", "/a;jsessionid=1/b": "/a", "https://portal.example": "", "about:blank": "", "": "", "//evil.example/x": "",
+		"https://portal.example//evil.example": "", "/a\nb": "", "/a<script>": "", "data:text/html,x": "", "/" + strings.Repeat("x", 5000): "",
+	} {
+		if got := pagePath(address); got != want {
+			t.Errorf("pagePath(%q) = %q, want %q", address, got, want)
+		}
 	}
 }
 
@@ -72,7 +138,7 @@ func TestReportsWithNobodyToTell(t *testing.T) {
 func TestTooManyReports(t *testing.T) {
 	told := 0
 	c := testConfig(t, declaration())
-	c.Report = func(string, string) { told++ }
+	c.Report = func(string, *Report) { told++ }
 	s := newSite(t, c)
 	for i := range reportsPerSecond + 1 {
 		want := 204

@@ -1,7 +1,8 @@
 // The guard of cookies and web storage keeps scripts of the page from writing what
 // may not be there. It stands first in <head>:
 //
-//   <script data-names="+lang -ads_* +_pk_id.* -*" data-keys="local:theme session:tour*">
+//   <script data-names="+lang -ads_* +_pk_id.* -*" data-keys="local:theme session:tour*"
+//     data-report="/cookie-consent/report">
 //
 // The first of the names that fits a cookie decides: + passes, - does not. Deletions
 // always pass. The keys are those of refused services, percent-encoded but for *;
@@ -12,12 +13,15 @@
 // write is seen by the server only. What other tabs write stays: they may have been
 // granted what this one was not.
 //
+// One page of 64 tells the server, where it has an address for that, the names of
+// refused cookies that no rule but the last fits.
+//
 // A doubt about a cookie closes: the server would not pass it on.
 (() => {
   'use strict';
 
   const own = 'data-cookie-consent-names';
-  const { names = '', keys = '' } = document.currentScript.dataset;
+  const { names = '', keys = '', report } = document.currentScript.dataset;
   const rules = text => text.split(' ').filter(rule => rule).map(rule => {
     const [, kind, form] = rule.match(/^(.*?[-+:])(.*)$/);
     return [kind, RegExp('^' + decodeURIComponent(form).replace(/\W/g, '\\$&').replace(/\\\*/g, '.*') + '$', 's')];
@@ -26,7 +30,8 @@
   const again = window[own];
   window[own] = [rules(names), rules(keys)];
 
-  const passes = name => !!name && window[own][0].find(([, form]) => form.test(name))?.[0] === '+';
+  const ruling = name => window[own][0].find(([, form]) => form.test(name));
+  const passes = name => !!name && ruling(name)?.[0] === '+';
   const refuses = (area, key) => window[own][1].some(([kind, form]) => kind === area + ':' && form.test(key));
 
   // Max-Age decides, and without it Expires.
@@ -39,6 +44,21 @@
     }
     return age === undefined ? end <= Date.now() : age <= 0;
   };
+  const told = report && Math.random() < 1 / 64 && new Set();
+  const waiting = [];
+  const tell = name => {
+    if (!told || !name || name.length > 256 || told.size > 99 || told.has(name) || ruling(name) !== window[own][0].at(-1)) return;
+    told.add(name);
+    waiting.push({ name });
+  };
+  const beacon = navigator.sendBeacon.bind(navigator);
+  const send = () => {
+    while (waiting.length) {
+      const text = JSON.stringify({ page: location.pathname, seen: waiting.splice(0, 10) });
+      beacon(location.origin + report, new Blob([text], { type: 'application/json' }));
+    }
+  };
+
   const nameOf = line => line.split(';')[0].match(/^([^=]*)=/)?.[1].trim();
 
   const areas = ['local', 'session'];
@@ -61,6 +81,7 @@
         set(line) {
           line += '';
           if (passes(nameOf(line)) || deletes(line)) slot.set.call(this, line);
+          else tell(nameOf(line));
         },
       });
 
@@ -71,6 +92,7 @@
           const cookie = typeof name === 'object' ? { ...name } : { name, value };
           cookie.name += '';
           if (passes(cookie.name) || cookie.expires <= Date.now()) return set.call(this, cookie);
+          tell(cookie.name);
         };
       }
 
@@ -119,6 +141,7 @@
 
   if (again) return;
   protect(window);
+  document.addEventListener('visibilitychange', send);
   const protectFrames = () => {
     for (let i = 0; i < frames.length; i++) protect(frames[i]);
   };
