@@ -6,8 +6,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer"
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/policy"
 )
 
 // reported is a report as a browser sends it.
@@ -116,6 +118,44 @@ func TestWhatReportsSay(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzReports: whatever comes, what is passed on is little, can be shown, and holds
+// no query.
+func FuzzReports(f *testing.F) {
+	for _, seed := range []string{
+		`{"page":"/a?b","seen":[{"name":"zz","attributes":";max-age=1;domain=a.b;path=/x?y"},{"name":"k","area":"local"}]}`,
+		`[{"type":"csp-violation","body":{"effectiveDirective":"img-src","blockedURL":"https://a.example:1/p?q","documentURL":"https://b/c?d"}}]`,
+		`{"csp-report":{"violated-directive":"img-src x","blocked-uri":"data:x","document-uri":"/"}}`, `[1,null]`,
+	} {
+		f.Add(seed)
+	}
+	p, err := policy.New(declaration())
+	if err != nil {
+		f.Fatal(err)
+	}
+	var pass func(r *Report)
+	c := Config{Policy: p, Path: "/cookie-consent", Languages: []string{"en"}, Report: func(_ string, r *Report) { pass(r) }}
+	s, now := newSite(&testing.T{}, c), clock
+	s.pages.now = func() time.Time { now = now.Add(time.Second); return now }
+	f.Fuzz(func(t *testing.T, body string) {
+		passed := 0
+		pass = func(r *Report) {
+			passed++
+			for _, text := range []string{r.Name, r.Domain, r.Path, r.Example, r.Directive} {
+				if !isText(text) || len(text) > 4096 {
+					t.Fatalf("%q passed", text)
+				}
+			}
+			if strings.ContainsAny(r.Example+r.Path, "?#;") || r.Name == "" || r.Kind == enforcer.KindCookie && strings.ContainsAny(r.Name, "=; ") {
+				t.Fatalf("%+v passed", r)
+			}
+		}
+		s.ask(t, reported("application/json", body))
+		if passed > maxReports {
+			t.Fatalf("%d passed", passed)
+		}
+	})
 }
 
 func TestExamplesAreOfPagesWithoutTheirQuery(t *testing.T) {

@@ -7,7 +7,8 @@
 // not let pass for this visitor, on any status, and that what does pass keeps
 // its bytes. A doubt about a cookie or a choice closes: only the exempt pass. A
 // doubt about a document opens: its bytes pass untouched, its headers are still
-// enforced. It knows net/http but not Caddy, and writes no page.
+// enforced. In observe mode all passes, and what would have become of it is told
+// instead; see observe.go for what is added. It knows net/http but not Caddy, and writes no page.
 package enforcer
 
 import (
