@@ -180,7 +180,7 @@ func (v *Visit) observer(status int, h http.Header, kind mediaKind) *observer {
 // read takes in a piece of the body. What cannot be decoded is not read on.
 func (o *observer) read(p []byte) {
 	switch {
-	case o == nil || o.broken:
+	case o.broken:
 	case o.decoder != nil:
 		_, err := o.decoder.Write(p)
 		o.broken = err != nil

@@ -21,7 +21,9 @@ type responseWriter struct {
 	rewriter *rewriter.Rewriter // nil: the body passes
 	observer *observer          // that reads a body which passes
 	sent     bool
-	tunnel   bool // CONNECT has opened one: both its ends may write at once
+	// The cookies of the header are let be: in observe mode, and where CONNECT has
+	// opened a tunnel, both ends of which may write at once.
+	free bool
 	// The first bytes of a page leave in one piece: encode compresses by its length.
 	began, gathers bool
 
@@ -50,7 +52,7 @@ const sniffed = 512
 // Writer returns the writer that the site's answer goes through to w. Finish
 // must be called once the site has answered.
 func (v *Visit) Writer(w http.ResponseWriter) http.ResponseWriter {
-	v.writer = responseWriter{ResponseWriter: w, visit: v}
+	v.writer = responseWriter{ResponseWriter: w, visit: v, free: v.enforcer.Observe}
 	return &v.writer
 }
 
@@ -118,7 +120,7 @@ func (v *Visit) Finish(err error) error {
 
 // keepCookies restores the cookies as they were sent.
 func (w *responseWriter) keepCookies() {
-	if w.tunnel || w.visit.enforcer.Observe {
+	if w.free {
 		return
 	}
 	h := w.Header()
@@ -134,7 +136,7 @@ func (w *responseWriter) keepCookies() {
 
 // noteCookies remembers the cookies as they are now.
 func (w *responseWriter) noteCookies() {
-	if w.tunnel || w.visit.enforcer.Observe {
+	if w.free {
 		return
 	}
 	if w.cookies == nil {
@@ -271,7 +273,7 @@ func (w *responseWriter) endDecoding(whole bool) (err error) {
 
 func (w *responseWriter) sendHeader(status int) {
 	w.sent = true
-	w.tunnel = w.visit.connects && status < 300
+	w.free = w.free || w.visit.connects && status < 300
 	w.ResponseWriter.WriteHeader(status)
 	w.noteCookies()
 }
@@ -364,7 +366,9 @@ func (w *responseWriter) waits() bool { return w.pending+w.measuring+w.trying !=
 
 // write writes behind the header.
 func (w *responseWriter) write(p []byte) (int, error) {
-	w.observer.read(p)
+	if w.observer != nil {
+		w.observer.read(p)
+	}
 	if w.decoder != nil {
 		return w.decode(p)
 	}
