@@ -41,6 +41,7 @@ type App struct {
 	books    *books        // of the records of consent; nil when they are off
 	shelf    any           // key of books in their pool
 
+	events   chan event
 	watching []*Handler // whose declaration stands in files
 }
 
@@ -62,6 +63,7 @@ type shared struct {
 	opening sync.Mutex
 	limiter banner.Limiter
 	since   sync.Map // seconds of Unix time, by revision
+	ledger  atomic.Pointer[ledger]
 }
 
 // failure is why the keys could not be opened, and until when that is taken as
@@ -72,7 +74,10 @@ type failure struct {
 }
 
 // Destruct implements caddy.Destructor.
-func (*shared) Destruct() error { return nil }
+func (s *shared) Destruct() error {
+	s.ledger.Load().close()
+	return nil
+}
 
 // Provision opens nothing: that is left to Start and the first request.
 func (a *App) Provision(ctx caddy.Context) error {
@@ -83,6 +88,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.ctx, a.storage, a.logger = ctx, ctx.Storage(), ctx.Logger()
+	a.events = make(chan event, maxEvents)
 	a.pooled = storageName(a.storage)
 	value, _, err := pool.LoadOrNew(a.pooled, func() (caddy.Destructor, error) { return &shared{}, nil })
 	if err != nil {
@@ -101,6 +107,9 @@ func storageName(storage certmagic.Storage) string {
 	return fmt.Sprintf("%T %p", storage, storage)
 }
 
+// maxEvents is how many events wait to be emitted.
+const maxEvents = 256
+
 // Start reads the keys, those that a rotation brought since the last load too. A
 // failure is logged, not fatal: the site is served with the keys it had, or with
 // what needs no consent.
@@ -113,6 +122,9 @@ func (a *App) Start() error {
 	}
 	a.warnUncompressed(all)
 	_, _ = a.open()
+	if err := a.beginSeeing(); err != nil {
+		return err
+	}
 	if a.books != nil {
 		go a.keepBooks(a.ctx, all)
 	}

@@ -11,14 +11,23 @@ import (
 )
 
 // pagesUntouched outlives a reload, as every registry it is in does not.
-var pagesUntouched = prometheus.NewCounterVec(prometheus.CounterOpts{
-	Namespace: "caddy", Subsystem: "cookie_consent", Name: "pages_untouched_total",
-	Help: "Pages that passed without a banner, and with what they load, because they could not be rewritten. Their headers are enforced.",
-}, []string{"reason"})
+var pagesUntouched = counter("pages_untouched_total", "Pages that passed without a banner, and with what they load, because they could not be rewritten. Their headers are enforced.", "reason")
+
+func counter(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "caddy", Subsystem: "cookie_consent", Name: name, Help: help}, labels)
+}
+
+// These outlive reloads too.
+var (
+	undeclared    = counter("undeclared_total", "Cookies, keys and hosts that no charter declares, each counted when it was first seen.", "kind")
+	heldBack      = counter("blocked_total", "Cookies and loads that were held back, of declared services and of none.", "of")
+	choices       = counter("choices_total", "What visitors answered.", "outcome")
+	eventsDropped = counter("events_dropped_total", "Events that were not emitted, since too many waited.").WithLabelValues()
+)
 
 // registerMetrics puts the metrics into the registry of a configuration.
 func registerMetrics(ctx caddy.Context) error {
-	for _, c := range []prometheus.Collector{pagesUntouched, bookMetrics{}} {
+	for _, c := range []prometheus.Collector{pagesUntouched, undeclared, heldBack, choices, eventsDropped, bookMetrics{}} {
 		err := ctx.GetMetricsRegistry().Register(c)
 		if registered := new(prometheus.AlreadyRegisteredError); err != nil && !errors.As(err, registered) {
 			return err

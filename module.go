@@ -67,9 +67,6 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := h.Later(); err != nil {
-		return err
-	}
 	h.logger = ctx.Logger()
 	for _, warning := range site.Warnings() {
 		h.logger.Warn(warning)
@@ -89,13 +86,6 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		h.app.watching = append(h.app.watching, h)
 	}
 	return nil
-}
-
-// reported takes note of what a browser says a policy of ours has blocked.
-func (h *Handler) reported(_ string, r *banner.Report) {
-	if entry := h.logger.Check(zap.DebugLevel, "a browser reports what a page's policy blocked"); entry != nil {
-		entry.Write(zap.String("directive", r.Directive), zap.String("host", r.Name))
-	}
 }
 
 // ServeHTTP answers the module's own pages, and lets every other request and its
@@ -120,7 +110,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return h.holdRequest(w, visit)
 	}
 	defer visit.Release()
-	if now.GlobalPrivacyControl && path == gpcFile {
+	if now.GlobalPrivacyControl && !now.Observe && path == gpcFile {
 		return visit.Finish(h.serveGPC(visit.Writer(w), r, next))
 	}
 	return visit.Finish(next.ServeHTTP(visit.Writer(w), r))
@@ -157,7 +147,7 @@ func (h *Handler) visit(now *serving, r *http.Request, uri string) (visit *enfor
 	} else {
 		https := secure(r)
 		visit = now.Begin(r, uri, https)
-		if !https && strings.HasPrefix(strings.ToLower(now.Policy.Preference.Name), "__") {
+		if !https && !now.Observe && strings.HasPrefix(strings.ToLower(now.Policy.Preference.Name), "__") {
 			h.insecure.Do(func() { h.warnInsecure(now.Policy.Preference.Name) })
 		}
 	}

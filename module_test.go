@@ -82,7 +82,6 @@ func TestMistakesInJSONNameTheirPath(t *testing.T) {
 		{"declared twice", handler(`"services": [` + login + `, ` + login + `]`), `services[1].id: "login" is declared twice`},
 		{"word", handler(`"mode": "x", "services": [` + login + `]`), `mode: "x" is not enforce or observe`},
 		{"nothing declared", handler(`"site": "A"`), "services: nothing is declared"},
-		{"a setting of a later version", handler(`"mode": "observe"`), "mode: observe mode is not part of this version yet"},
 		{"more hosts than a policy can name", handler(`"services": [{"id": "a", "category": "media", "hosts": [` + manyHosts(200) + `]}]`), "services: with every service granted, the hosts make a Content-Security-Policy of"},
 		{"unknown field", handler(`"service": []`), `unknown field "service"`},
 		{"the matcher with no id", `{"match": [{"cookie_consent": []}], "handle": [` + page + `]}`, "cookie_consent: no category or service is named"},

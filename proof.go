@@ -27,31 +27,25 @@ type proof struct {
 	shown        *records.Entry
 }
 
-// newProof returns what keeps the proofs of a site, nil where none are kept.
-func (h *Handler) newProof(declared *policy.Policy, preset *config.Preset) *proof {
-	if h.app.books == nil {
-		return nil
-	}
-	return &proof{app: h.app, logger: h.logger, policy: declared, jurisdiction: preset.ID}
-}
-
-// archive makes the entry that records of this declaration name: all that visitors
-// are shown, and the versions that made it.
-func (p *proof) archive(seen banner.Config, preset *config.Preset) error {
-	artefacts, err := banner.Artefacts(seen)
+// newProof makes what keeps the proofs of a site, and tells the site's pages of it.
+// The records name all that visitors are shown, and the versions that made it.
+func (h *Handler) newProof(seen *banner.Config, preset *config.Preset) (*proof, error) {
+	p := &proof{app: h.app, logger: h.logger, policy: seen.Policy, jurisdiction: preset.ID}
+	seen.Proof = p
+	artefacts, err := banner.Artefacts(*seen)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	versions, err := json.MarshalIndent(map[string]any{"module": moduleVersion(), "preset": preset}, "", "  ")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	all := []records.Artefact{{Name: "versions.json", Type: "application/json", Content: versions}}
 	for _, a := range artefacts {
 		all = append(all, records.Artefact{Name: a.Name, Type: a.Type, Content: a.Content})
 	}
 	p.shown, err = records.NewEntry(all...)
-	return err
+	return p, err
 }
 
 // moduleVersion is the version of this module in the running binary.

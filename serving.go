@@ -44,7 +44,8 @@ func (h *Handler) compile(site *config.Site) (*serving, error) {
 		Policy: declared, Preset: preset.Name, Cross: preset.Cross, Path: site.Path, Languages: site.Languages, Site: site.Name,
 		Show: site.Banner.Show, Position: site.Banner.Position, ManageLink: site.Banner.ManageLink, GPC: site.GlobalPrivacyControl == "on",
 		Hide: site.Banner.Hide, Stylesheet: site.Banner.Stylesheet, Theme: site.Theme(), ShortTable: site.Banner.CharterTable == "short",
-		Signals: site.Signals, Texts: site.Texts(), Since: h.app.since, Report: h.reported,
+		Signals: site.Signals, Texts: site.Texts(), Since: h.app.since, Observe: site.Mode == "observe",
+		Report: h.reported, Counted: h.app.counted, Shown: h.app.shown,
 	}
 	if site.Banner.Template != "" {
 		text, err := os.ReadFile(site.Banner.Template)
@@ -53,10 +54,9 @@ func (h *Handler) compile(site *config.Site) (*serving, error) {
 		}
 		seen.Template = string(text)
 	}
-	s := &serving{proof: h.newProof(declared, preset)}
-	if s.proof != nil {
-		seen.Proof = s.proof
-		if err := s.proof.archive(seen, preset); err != nil {
+	s := &serving{}
+	if h.app.books != nil && !seen.Observe {
+		if s.proof, err = h.newProof(&seen, preset); err != nil {
 			return nil, err
 		}
 	}
@@ -71,6 +71,7 @@ func (h *Handler) compile(site *config.Site) (*serving, error) {
 		Elements: shown.Elements(),
 		Report:   site.Path + "/report", Version: shown.Version(),
 		RespectNoTransform: site.NoTransform == "respect", Untouched: countUntouched,
+		Observe: seen.Observe, Saw: h.app.saw, Blocked: h.app.blocked,
 	}
 	return s, nil
 }

@@ -46,6 +46,9 @@ type Config struct {
 	Proof Proof
 	// Counted is told of every answer; it may be nil.
 	Counted func(Answered)
+	// Shown is told of every page that asks, and of those that do not since the
+	// visitor's browser objects, with the language of both; it may be nil.
+	Shown func(v *enforcer.Visit, lang string)
 	// Observe: pages get nothing but the script that reports to Report.
 	Observe bool
 	// Report is told what browsers report that they blocked, or saw. What it is given
@@ -242,9 +245,12 @@ func (b *Banner) Insert(dst []byte, v *enforcer.Visit, page rewriter.Page) []byt
 	if site == "" {
 		site = v.Host
 	}
-	markup := b.answered[chosen]
-	if b.asks(v.Standing.State) {
+	markup, asks := b.answered[chosen], b.asks(v.Standing.State)
+	if asks {
 		markup = b.asking[chosen]
+	}
+	if b.config.Shown != nil && (asks || v.Standing.State == policy.GPC) {
+		b.config.Shown(v, chosen)
 	}
 	return markup.fill(dst, map[string]string{
 		originSlot: origin(v, page.Base),

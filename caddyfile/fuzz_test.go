@@ -2,6 +2,7 @@ package caddyfile_test
 
 import (
 	"encoding/json"
+	"os"
 	"reflect"
 	"regexp"
 	"strings"
@@ -54,7 +55,10 @@ func checkSite(t *testing.T, site *config.Site) {
 	if !reflect.DeepEqual(*site, again) {
 		t.Errorf("JSON %s makes another site:\n%+v\n%+v", data, *site, again)
 	}
-	full := again.WithDefaults()
+	full, err := again.WithDefaults().Expand(os.ReadFile)
+	if err != nil {
+		t.Fatalf("accepted, and JSON %s is not: %v", data, err)
+	}
 	if err := full.Check(banner.Texts()); err != nil {
 		t.Errorf("accepted, and JSON %s is not: %v", data, err)
 	}

@@ -93,6 +93,9 @@ func (g *gate) decide(raw []byte, setter Setter) (service string, held bool) {
 		return "", false
 	}
 	g.sawHost(Sighting{Name: to.host, Setter: setter, Blocked: !p.AllowUndeclaredHosts})
+	if !observes {
+		g.visit.countBlocked("")
+	}
 	return "", !observes
 }
 
@@ -106,6 +109,9 @@ func (g *gate) named(to *address, i int, verdict policy.Verdict, setter Setter) 
 		return "", false
 	case verdict.Passes() && p.Exempt.Has(i):
 		return "", false
+	}
+	if !verdict.Passes() {
+		g.visit.countBlocked(p.Services[i].ID)
 	}
 	return p.Services[i].ID, !verdict.Passes()
 }
@@ -176,6 +182,7 @@ func (v *Visit) HoldsRequest(paths ...string) bool {
 		}
 		if verdict, i := p.Host("", "", path, &v.Standing.Grants); verdict == policy.Refused {
 			if !v.enforcer.Observe {
+				v.countBlocked(p.Services[i].ID)
 				return true
 			}
 			v.sawTracker(i)

@@ -46,6 +46,7 @@ func (v *Visit) foresee(r *http.Request) (takesHTML bool) {
 	case navigates, takesHTML && !isFragment(h):
 		v.page, v.whole = true, navigates
 		v.referer = h.Get("Referer")
+		v.ahead = h["Sec-Purpose"] != nil
 	}
 	return takesHTML
 }

@@ -126,6 +126,7 @@ func (v *Visit) pairPasses(pair string) bool {
 	case name[0] == '$': // not to be expired, since it is never sent on
 	case verdict == policy.Refused, verdict == policy.Undeclared:
 		v.note(name, rule)
+		v.countBlocked(declaring(rule))
 	case rule != nil && rule.Measurement:
 		v.measured = append(v.measured, name)
 	}

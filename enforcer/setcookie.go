@@ -113,6 +113,7 @@ func (v *Visit) filterSetCookie(line string, now time.Time) (string, bool) {
 	case c.deletes(now):
 		return emptied(line), true
 	case !verdict.Passes():
+		v.countBlocked(declaring(rule))
 		return "", false
 	case rule == nil:
 		return line, true

@@ -90,7 +90,7 @@ func (v *Visit) sawSent(name string, verdict policy.Verdict, rule *policy.Rule) 
 	if verdict == policy.Own || !v.enforcer.sees(rule != nil) {
 		return
 	}
-	v.tell(Sighting{Kind: KindCookie, Name: name, Setter: SetterUnknown, Service: v.declaring(rule), Blocked: !verdict.Passes()})
+	v.tell(Sighting{Kind: KindCookie, Name: name, Setter: SetterUnknown, Service: declaring(rule), Blocked: !verdict.Passes()})
 }
 
 // sawSet takes note of a Set-Cookie line that sets something.
@@ -98,7 +98,7 @@ func (v *Visit) sawSet(line string, c *setCookie, verdict policy.Verdict, rule *
 	if verdict == policy.Own || !v.enforcer.sees(rule != nil) || c.deletes(now) {
 		return
 	}
-	s := Sighting{Kind: KindCookie, Setter: SetterResponse, Service: v.declaring(rule), Blocked: !verdict.Passes()}
+	s := Sighting{Kind: KindCookie, Setter: SetterResponse, Service: declaring(rule), Blocked: !verdict.Passes()}
 	s.describe(line, c, now)
 	v.tell(s)
 }
@@ -139,19 +139,19 @@ func (s *Sighting) describe(line string, c *setCookie, now time.Time) {
 }
 
 // declaring names the first service that declares a rule's cookie.
-func (v *Visit) declaring(rule *policy.Rule) string {
+func declaring(rule *policy.Rule) string {
 	if rule == nil {
 		return ""
 	}
-	services := v.enforcer.Policy.Services
-	for i := range services {
-		for j := range services[i].Cookies {
-			if c := &services[i].Cookies[j]; c.Name == rule.Name && c.ThirdParty == "" {
-				return services[i].ID
-			}
-		}
+	return rule.Service
+}
+
+// countBlocked counts something of a service that was held back; of none when nobody
+// declared it.
+func (v *Visit) countBlocked(service string) {
+	if v.enforcer.Blocked != nil {
+		v.enforcer.Blocked(v.Host, service)
 	}
-	return ""
 }
 
 // SightCookie describes a cookie that a script wrote, or wanted to, as its
@@ -170,7 +170,7 @@ func (v *Visit) SightCookie(name string, attributes *string) (s Sighting, ok boo
 	if verdict == policy.Own || c.deletes(now) {
 		return s, false
 	}
-	s = Sighting{Kind: KindCookie, Setter: SetterScript, Service: v.declaring(rule), Blocked: !verdict.Passes()}
+	s = Sighting{Kind: KindCookie, Setter: SetterScript, Service: declaring(rule), Blocked: !verdict.Passes()}
 	s.describe(line, &c, now)
 	if attributes == nil {
 		s.Lifetime = 0

@@ -63,6 +63,9 @@ type Enforcer struct {
 	// it. What s points to is valid during the call only. It is called from the
 	// goroutines of requests, and holds them up as long as it takes.
 	Saw func(site string, s *Sighting)
+	// Blocked counts what was held back, by site and service; the service is empty
+	// where nobody declared it. It is called as Saw is; nil for nobody.
+	Blocked func(site, service string)
 	// Version changes whenever what is inserted does, or the policy.
 	Version string
 	// Now is the clock.
@@ -98,6 +101,7 @@ type Visit struct {
 	runs     bool   // an answer that is SVG, XML or a script is a document or a worker
 	head     bool
 	posted   bool // the request was a POST
+	ahead    bool // the page is fetched before anybody asked for it
 	connects bool // CONNECT: WebSockets over HTTP/2 and HTTP/3 (RFC 8441, RFC 9220)
 	personal bool // what the answer says depends on the choice
 	referer  string
@@ -167,6 +171,15 @@ func (v *Visit) Granted() string {
 
 // Framed reports whether the answer is a page in a frame, where there is no banner.
 func (v *Visit) Framed() bool { return v.framed }
+
+// Objects reports whether nothing was chosen and the visitor's browser objects.
+func (v *Visit) Objects() bool { return v.Standing.State == policy.GPC }
+
+// Arrives reports whether a visitor comes to the page from elsewhere, and sees it:
+// not by a link of the site itself, nor fetched ahead.
+func (v *Visit) Arrives() bool {
+	return v.whole && !v.ahead && !strings.Contains(v.referer, "//"+v.Address+"/")
+}
 
 // Posted reports whether the page answers a POST, which a reload would repeat.
 func (v *Visit) Posted() bool { return v.posted }

@@ -19,6 +19,8 @@ type Rule struct {
 	Measurement bool
 	// Pattern: the name declared is one, and not the cookie's own.
 	Pattern bool
+	// Service is the id of the first service that declares it.
+	Service string
 
 	needs Set // services that must be granted, all of them
 	own   bool
@@ -54,7 +56,7 @@ func (p *Policy) declareCookies() error {
 				return &DeclarationError{i, j, fmt.Sprintf("cookie %q is declared twice with different facts (%s)", c.Name, by)}
 			}
 			if !shared {
-				rule = &Rule{Cookie: c, Pattern: strings.Contains(c.Name, "*")}
+				rule = &Rule{Cookie: c, Pattern: strings.Contains(c.Name, "*"), Service: s.ID}
 				rules[c.Name], declaredBy[c.Name] = rule, s.ID
 			}
 			rule.needs.Add(i)

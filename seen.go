@@ -1,0 +1,202 @@
+package cookieconsent
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
+	"go.uber.org/zap"
+
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/banner"
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer"
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/inventory"
+)
+
+// What sites use and what visitors answer goes to an inventory and to statistics,
+// which outlive reloads with the storage they are kept in, and to Caddy's events.
+
+// ledger is the Keeper of one storage, from the first Start on.
+type ledger struct {
+	keeper *inventory.Keeper
+	stop   context.CancelFunc
+	ended  sync.WaitGroup
+}
+
+// beginSeeing keeps what is seen from now on, and tells of what is new.
+func (a *App) beginSeeing() error {
+	a.openLedger()
+	if k := a.keeper(); k != nil {
+		k.Inventory.OnUndeclared(a.newUndeclared)
+	}
+	found, err := a.ctx.App("events")
+	if err != nil {
+		return err
+	}
+	go a.emitEvents(a.ctx, found.(*caddyevents.App))
+	return nil
+}
+
+// openLedger opens what keeps it, if nobody has.
+func (a *App) openLedger() {
+	if a.shared.ledger.Load() != nil {
+		return
+	}
+	share, err := inventory.ShareIn(a.storage, a.instance())
+	if err != nil {
+		a.logger.Error("what sites use is not kept", zap.Error(err))
+		return
+	}
+	l := &ledger{keeper: inventory.NewKeeper(share, time.Now)}
+	ctx, stop := context.WithCancel(context.Background())
+	l.stop = stop
+	logger := a.logger
+	l.ended.Go(func() {
+		l.keeper.Run(ctx, func(err error) { logger.Warn("what sites use could not be saved", zap.Error(err)) })
+	})
+	a.shared.ledger.Store(l)
+}
+
+// close saves what was seen, and ends.
+func (l *ledger) close() {
+	if l != nil {
+		l.stop()
+		l.ended.Wait()
+	}
+}
+
+// instance names this Caddy among those that share a storage. It is made once.
+func (a *App) instance() string {
+	file := filepath.Join(dataDirectory(), "cookie_consent", "instance")
+	name, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		id := make([]byte, 8)
+		_, _ = rand.Read(id) // never fails
+		name = []byte(hex.EncodeToString(id))
+		if err = os.MkdirAll(filepath.Dir(file), 0o700); err == nil {
+			err = os.WriteFile(file, append(name, '\n'), 0o600)
+		}
+	}
+	if err != nil {
+		a.logger.Warn("the name of this Caddy cannot be kept: after a restart, what it has seen counts as another's", zap.Error(err))
+	}
+	return strings.TrimSpace(string(name))
+}
+
+// keeper returns what keeps what is seen, nil before the first Start.
+func (a *App) keeper() *inventory.Keeper {
+	if l := a.shared.ledger.Load(); l != nil {
+		return l.keeper
+	}
+	return nil
+}
+
+// saw takes note of what a site uses.
+func (a *App) saw(site string, s *enforcer.Sighting) {
+	if k := a.keeper(); k != nil {
+		k.Inventory.Saw(inventory.Entry{
+			Site: site, Kind: inventory.Kind(s.Kind), Name: s.Name, Setter: string(s.Setter), Area: s.Area,
+			Domain: s.Domain, Path: s.Path, Lifetime: s.Lifetime, Secure: s.Secure, HTTPOnly: s.HTTPOnly, SameSite: s.SameSite, Partitioned: s.Partitioned,
+			Service: s.Service, Blocked: s.Blocked, Example: s.Example,
+		}, time.Now())
+	}
+}
+
+// reported takes note of what a browser reports.
+func (h *Handler) reported(site string, r *banner.Report) {
+	if entry := h.logger.Check(zap.DebugLevel, "a browser reports what a page's policy blocked"); entry != nil {
+		entry.Write(zap.String("directive", r.Directive), zap.String("name", r.Name))
+	}
+	if r.Kind != "" && (h.Mode == "observe" || r.Service == "") {
+		h.app.saw(site, &r.Sighting)
+	}
+}
+
+// blocked counts what was held back.
+func (a *App) blocked(site, service string) {
+	declared := "declared"
+	if service == "" {
+		declared = "undeclared"
+	}
+	heldBack.WithLabelValues(declared).Inc()
+	if k := a.keeper(); k != nil {
+		k.Statistics.Blocked(site, service, time.Now())
+	}
+}
+
+// shown counts a page that asks, or does not since a browser objects.
+func (a *App) shown(v *enforcer.Visit, lang string) {
+	k := a.keeper()
+	switch {
+	case k == nil:
+	case v.Objects():
+		if v.Arrives() {
+			k.Statistics.Chose(v.Host, inventory.GPC, lang, time.Now())
+			choices.WithLabelValues(string(inventory.GPC)).Inc()
+		}
+	default:
+		k.Statistics.Shown(v.Host, v.Arrives(), time.Now())
+	}
+}
+
+// counted counts what a visitor answered.
+func (a *App) counted(answered banner.Answered) {
+	outcome := inventory.Refuse
+	switch {
+	case answered.Withdraws():
+		outcome = inventory.Withdraw
+	case answered.Asked == "accept_all":
+		outcome = inventory.Accept
+	case answered.Choice.Grants():
+		outcome = inventory.Partial
+	}
+	choices.WithLabelValues(string(outcome)).Inc()
+	if k := a.keeper(); k != nil {
+		k.Statistics.Chose(answered.Site, outcome, answered.Lang, time.Now())
+	}
+	a.tell(event{"choice", map[string]any{"site": answered.Site, "outcome": string(outcome), "language": answered.Lang}})
+}
+
+// event is one of ours for Caddy's events.
+type event struct {
+	name string
+	data map[string]any
+}
+
+// tell has an event emitted. Requests do not wait for it: when too many are waiting,
+// it is dropped.
+func (a *App) tell(e event) {
+	select {
+	case a.events <- e:
+	default:
+		eventsDropped.Inc()
+	}
+}
+
+// newUndeclared tells of something undeclared that nobody had seen.
+func (a *App) newUndeclared(e inventory.Entry) {
+	undeclared.WithLabelValues(string(e.Kind)).Inc()
+	a.logger.Warn("a site uses something that its charter does not declare; see caddy cookie-consent declare",
+		zap.String("site", e.Site), zap.String("kind", string(e.Kind)), zap.String("name", e.Name), zap.String("setter", e.Setter), zap.String("example", e.Example))
+	a.tell(event{"undeclared", map[string]any{"site": e.Site, "kind": string(e.Kind), "name": e.Name, "setter": e.Setter, "example": e.Example}})
+}
+
+// emitEvents hands events to Caddy's, until ctx ends.
+func (a *App) emitEvents(ctx caddy.Context, to *caddyevents.App) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case e := <-a.events:
+			to.Emit(ctx, "cookie_consent."+e.name, e.data)
+		}
+	}
+}
