@@ -15,7 +15,7 @@ const (
 
 	deliveryTimeout = 30 * time.Second
 	firstRetry      = 100 * time.Millisecond
-	lastRetry       = 10 * time.Second
+	lastRetry       = 5 * time.Second
 )
 
 // spooled is a record in the spool and the position behind it.
@@ -109,24 +109,24 @@ type delivery struct {
 	spool    *spool
 	entries  *entrySpool
 	database *database
-	now      func() time.Time
+	retry    time.Duration
 
-	mutex  sync.Mutex
-	err    error // of the last try
-	idle   chan struct{}
-	isIdle bool
+	mutex sync.Mutex
+	err   error         // of the last turn
+	idle  bool          // there was nothing left after it
+	turn  chan struct{} // closed after the next one
 
 	// Of the delivering goroutine alone.
 	ahead  []spooled // read, not delivered yet
 	behind position  // behind ahead
 }
 
-func newDelivery(s *spool, entries *entrySpool, d *database, now func() time.Time) *delivery {
-	return &delivery{spool: s, entries: entries, database: d, now: now, idle: make(chan struct{})}
+func newDelivery(s *spool, entries *entrySpool, d *database, retry time.Duration) *delivery {
+	return &delivery{spool: s, entries: entries, database: d, retry: retry, turn: make(chan struct{})}
 }
 
 func (d *delivery) run(ctx context.Context) {
-	retry := firstRetry
+	retry := min(firstRetry, d.retry)
 	for ctx.Err() == nil {
 		more, err := d.step(ctx)
 		if ctx.Err() != nil {
@@ -136,11 +136,11 @@ func (d *delivery) run(ctx context.Context) {
 		switch {
 		case err != nil:
 			pause(ctx, retry)
-			retry = min(2*retry, lastRetry)
+			retry = min(2*retry, d.retry)
 		case more:
-			retry = firstRetry
+			retry = min(firstRetry, d.retry)
 		default:
-			retry = firstRetry
+			retry = min(firstRetry, d.retry)
 			select {
 			case <-ctx.Done():
 			case <-d.spool.wake:
@@ -166,7 +166,7 @@ func (d *delivery) step(ctx context.Context) (more bool, err error) {
 	if err := d.database.open(ctx); err != nil {
 		return false, err
 	}
-	if err := d.entries.deliver(ctx, d.database, d.now()); err != nil {
+	if err := d.entries.deliver(ctx, d.database); err != nil {
 		return false, err
 	}
 	if len(d.ahead) == 0 {
@@ -233,10 +233,9 @@ func (d *delivery) report(err error, more bool) {
 	d.mutex.Lock()
 	before := d.err
 	d.err = err
-	if err == nil && !more && d.spool.left() == 0 {
-		close(d.idle)
-		d.idle = make(chan struct{})
-	}
+	d.idle = err == nil && !more && d.spool.left() == 0
+	close(d.turn)
+	d.turn = make(chan struct{})
 	d.mutex.Unlock()
 	logger := d.spool.logger
 	switch {
@@ -263,11 +262,12 @@ func (d *delivery) failure() error {
 	return d.err
 }
 
-// flush returns when all that was appended before is delivered.
-func (d *delivery) flush(ctx context.Context) error {
+// flush returns when all that was appended before is delivered; if it is not
+// patient, also when that has failed.
+func (d *delivery) flush(ctx context.Context, patient bool) error {
 	for {
 		d.mutex.Lock()
-		idle := d.idle
+		turn := d.turn
 		d.mutex.Unlock()
 		select { // a turn that began after this
 		case d.spool.wake <- struct{}{}:
@@ -276,8 +276,13 @@ func (d *delivery) flush(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return errors.Join(ctx.Err(), d.failure())
-		case <-idle:
-			return nil
+		case <-turn:
+		}
+		d.mutex.Lock()
+		idle, err := d.idle, d.err
+		d.mutex.Unlock()
+		if idle || err != nil && !patient {
+			return err
 		}
 	}
 }

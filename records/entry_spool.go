@@ -23,6 +23,7 @@ type entrySpool struct {
 
 // spooledEntry is the content of such a file.
 type spooledEntry struct {
+	Seen      time.Time
 	Artefacts []Artefact
 }
 
@@ -37,9 +38,9 @@ func openEntrySpool(dir string, fault func(string) error) (*entrySpool, error) {
 
 func (s *entrySpool) path(hash string) string { return filepath.Join(s.dir, hash+".json") }
 
-// keep puts e on disk.
-func (s *entrySpool) keep(e *Entry) error {
-	data, err := json.Marshal(spooledEntry{e.artefacts})
+// keep puts e on disk, as in use now.
+func (s *entrySpool) keep(e *Entry, now time.Time) error {
+	data, err := json.Marshal(spooledEntry{now, e.artefacts})
 	if err != nil {
 		return err
 	}
@@ -51,37 +52,38 @@ func (s *entrySpool) keep(e *Entry) error {
 }
 
 // find returns an entry that is not delivered yet.
-func (s *entrySpool) find(hash string) (*Entry, error) {
+func (s *entrySpool) find(hash string) (e *Entry, seen time.Time, err error) {
 	if filepath.Base(hash) != hash {
-		return nil, fmt.Errorf("archive entry %q: %w", hash, ErrNotFound)
+		return nil, seen, fmt.Errorf("archive entry %q: %w", hash, ErrNotFound)
 	}
 	data, err := os.ReadFile(s.path(hash))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("archive entry %s: %w", hash, ErrNotFound)
+		return nil, seen, fmt.Errorf("archive entry %s: %w", hash, ErrNotFound)
 	}
 	if err != nil {
-		return nil, err
+		return nil, seen, err
 	}
 	var stored spooledEntry
 	if err := json.Unmarshal(data, &stored); err != nil {
-		return nil, fmt.Errorf("archive entry %s: %w", hash, err)
+		return nil, seen, fmt.Errorf("archive entry %s: %w", hash, err)
 	}
-	return NewEntry(stored.Artefacts...)
+	e, err = NewEntry(stored.Artefacts...)
+	return e, stored.Seen, err
 }
 
 // deliver brings what is there to the server.
-func (s *entrySpool) deliver(ctx context.Context, d *database, now time.Time) error {
+func (s *entrySpool) deliver(ctx context.Context, d *database) error {
 	if !s.some.Swap(false) {
 		return nil
 	}
-	err := s.deliverAll(ctx, d, now)
+	err := s.deliverAll(ctx, d)
 	if err != nil {
 		s.some.Store(true)
 	}
 	return err
 }
 
-func (s *entrySpool) deliverAll(ctx context.Context, d *database, now time.Time) error {
+func (s *entrySpool) deliverAll(ctx context.Context, d *database) error {
 	files, err := os.ReadDir(s.dir)
 	if err != nil {
 		return err
@@ -91,11 +93,11 @@ func (s *entrySpool) deliverAll(ctx context.Context, d *database, now time.Time)
 		if !ok {
 			continue
 		}
-		e, err := s.find(hash)
+		e, seen, err := s.find(hash)
 		if err != nil {
 			return err
 		}
-		if err := d.keep(ctx, e, now); err != nil {
+		if err := d.keep(ctx, e, seen); err != nil {
 			return err
 		}
 		if err := os.Remove(s.path(hash)); err != nil {

@@ -18,6 +18,7 @@ type Log struct {
 	committer *committer
 	heads     *headWriter
 	kept      sync.Map // archive entries in use, *Entry by hash
+	keeping   sync.Mutex
 
 	// With PostgreSQL.
 	spool    *spool
@@ -29,6 +30,8 @@ type Log struct {
 
 	stop    context.CancelFunc
 	running sync.WaitGroup
+	closing sync.Once
+	closed  error
 }
 
 // Open opens a log, and makes what it needs: directory, database, schema, key. It
@@ -106,7 +109,7 @@ func (l *Log) openPostgres(ctx context.Context) (func([]*pending) error, error) 
 	}
 	l.heads = l.spool.heads
 	l.Store = &Store{db, l.options.Storage, ring, l.options.Now}
-	l.delivery = newDelivery(l.spool, l.entries, db, l.options.Now)
+	l.delivery = newDelivery(l.spool, l.entries, db, l.options.retry)
 	return l.spool.commit, nil
 }
 
@@ -151,9 +154,14 @@ func (l *Log) Keep(ctx context.Context, shown *Entry) error {
 	if _, known := l.kept.Load(shown.hash); known {
 		return nil
 	}
+	l.keeping.Lock()
+	defer l.keeping.Unlock()
+	if _, known := l.kept.Load(shown.hash); known {
+		return nil // since others kept it
+	}
 	var err error
 	if l.entries != nil {
-		err = l.entries.keep(shown)
+		err = l.entries.keep(shown, l.options.Now())
 	} else {
 		err = l.database.keep(ctx, shown, l.options.Now())
 	}
@@ -203,7 +211,7 @@ func (l *Log) Entry(ctx context.Context, hash string) (*Entry, error) {
 		return e.(*Entry), nil
 	}
 	if l.entries != nil {
-		if e, err := l.entries.find(hash); err == nil {
+		if e, _, err := l.entries.find(hash); err == nil {
 			return e, nil
 		}
 	}
@@ -231,7 +239,7 @@ func (l *Log) Purge(ctx context.Context, retention time.Duration) (Purged, error
 // the chains are in Storage.
 func (l *Log) Flush(ctx context.Context) error {
 	if l.delivery != nil {
-		if err := l.delivery.flush(ctx); err != nil {
+		if err := l.delivery.flush(ctx, true); err != nil {
 			return err
 		}
 	}
@@ -244,11 +252,16 @@ const closeTimeout = 3 * time.Second
 // Close writes what was appended, delivers what it can within a few seconds, and
 // leaves the rest in the spool. Calls of Append after it are ErrUnavailable.
 func (l *Log) Close() error {
+	l.closing.Do(func() { l.closed = l.close() })
+	return l.closed
+}
+
+func (l *Log) close() error {
 	l.committer.close()
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	if l.delivery != nil && l.delivery.failure() == nil {
-		_ = l.delivery.flush(ctx) // the rest is delivered by the next Log
+		_ = l.delivery.flush(ctx, false) // the rest is delivered by the next Log
 	}
 	l.stop()
 	l.running.Wait()

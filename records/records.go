@@ -70,6 +70,10 @@ type Options struct {
 
 	// fault is asked before each step on the disk; tests break it there.
 	fault func(step string) error
+	// retry is the longest pause between tries to reach a server, maxSegment the
+	// size of a spool's segments in bytes. Tests make them smaller.
+	retry      time.Duration
+	maxSegment int64
 }
 
 // Storage is a small store of named values, apart from the database. A
@@ -94,6 +98,12 @@ func (o Options) check() (Options, error) {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.retry == 0 {
+		o.retry = lastRetry
+	}
+	if o.maxSegment == 0 {
+		o.maxSegment = maxSegment
 	}
 	if o.fault == nil {
 		o.fault = func(string) error { return nil }

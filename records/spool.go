@@ -26,6 +26,7 @@ type spool struct {
 	heads  *headWriter
 	logger *slog.Logger
 	fault  func(string) error
+	full   int64 // size of a segment from which the next is begun
 	lock   *os.File
 
 	// writing is held by whoever changes the segments' bytes.
@@ -72,7 +73,7 @@ func (s *spool) commit(batch []*pending) error {
 	s.mutex.Lock()
 	last := s.segments[len(s.segments)-1]
 	s.mutex.Unlock()
-	if last.size >= maxSegment {
+	if last.size >= s.full {
 		if err := s.rotate(opening{Instance: s.instance}); err != nil {
 			return err
 		}

@@ -18,7 +18,7 @@ import (
 // has, that cannot be written, or that has foreign segments is an error.
 func openSpool(ctx context.Context, o Options, key secret) (*spool, error) {
 	s := &spool{
-		dir: o.Spool, key: key, logger: o.Logger, fault: o.fault,
+		dir: o.Spool, key: key, logger: o.Logger, fault: o.fault, full: o.maxSegment,
 		tails: map[string]tail{}, wake: make(chan struct{}, 1),
 	}
 	if err := prepareDirectory(s.dir); err != nil {
@@ -225,7 +225,7 @@ func (s *spool) settle(heads map[chain]head) error {
 			return s.fork("records were lost from the spool")
 		}
 	}
-	if s.backlog > 0 || s.segments[len(s.segments)-1].size < maxSegment/16 {
+	if s.backlog > 0 || s.segments[len(s.segments)-1].size < s.full/16 {
 		return nil
 	}
 	return s.tidy()
