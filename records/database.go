@@ -57,7 +57,7 @@ func schema(name string) ([]string, error) {
 	return steps, nil
 }
 
-// pending returns the steps that a schema of this version lacks.
+// pendingSteps returns the steps that a schema of this version lacks.
 func pendingSteps(name string, version int) ([]string, error) {
 	steps, err := schema(name)
 	if err != nil {

@@ -123,6 +123,9 @@ func (l *Log) Append(ctx context.Context, d Decision, shown *Entry) (Record, err
 	if err := d.check(); err != nil {
 		return Record{}, err
 	}
+	if shown == nil {
+		return Record{}, errors.New("a decision needs what was shown")
+	}
 	if err := l.Keep(ctx, shown); err != nil {
 		return Record{}, err
 	}

@@ -52,7 +52,7 @@ func openSQLite(ctx context.Context, path string, create bool) (*database, error
 	}
 	d.read.SetMaxOpenConns(4)
 	if err := d.open(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("records in SQLite: %s: %w", path, clear3(err)), d.close())
+		return nil, errors.Join(fmt.Errorf("records in SQLite: %s: %w", path, inWords(err)), d.close())
 	}
 	return d, nil
 }
@@ -87,8 +87,8 @@ func sqliteName(path string, options ...string) string {
 	return name.String() + "?_pragma=busy_timeout(10000)&" + strings.Join(options, "&")
 }
 
-// clear3 says in words what SQLite says of a file that is none of its own.
-func clear3(err error) error {
+// inWords says in words what SQLite says of a file that is none of its own.
+func inWords(err error) error {
 	if e := (*sqlite.Error)(nil); errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_NOTADB {
 		return errors.New("the file is not an SQLite database")
 	}
