@@ -24,6 +24,28 @@ type books struct {
 	failed error
 	until  time.Time // that failed is taken as an answer
 	purged time.Time // last, by this process
+	chains map[string]bool
+}
+
+// maxChains bounds the chains of records, of which each site has one. Where a site
+// answers to any host, visitors choose its name.
+const maxChains = 1000
+
+// chain returns the site under which records of site are kept: itself, or * when there
+// are too many.
+func (b *books) chain(site string) string {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	switch {
+	case b.chains[site]:
+	case len(b.chains) >= maxChains:
+		return "*"
+	case b.chains == nil:
+		b.chains = map[string]bool{site: true}
+	default:
+		b.chains[site] = true
+	}
+	return site
 }
 
 // Destruct closes the log.

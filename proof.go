@@ -69,6 +69,9 @@ func moduleVersion() string {
 // Retention is how long records are kept.
 func (p *proof) Retention() time.Duration { return time.Duration(p.app.settings.Retention) }
 
+// keepTimeout is how long a visitor waits for the disk.
+const keepTimeout = 10 * time.Second
+
 // Keep records a grant or a withdrawal.
 func (p *proof) Keep(ctx context.Context, a banner.Answered) error {
 	log, err := p.app.books.open(p.app)
@@ -80,7 +83,9 @@ func (p *proof) Keep(ctx context.Context, a banner.Answered) error {
 		d.Prev = latest(ctx, log, d.Subject)
 	}
 	// a visitor who goes away has decided all the same
-	if _, err := log.Append(context.WithoutCancel(ctx), d, p.shown); err != nil {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
+	defer cancel()
+	if _, err := log.Append(ctx, d, p.shown); err != nil {
 		p.logger.Error("a decision could not be recorded: a grant is refused, a withdrawal counts without its record", zap.String("state", string(d.State)), zap.Error(err))
 		return err
 	}
@@ -103,7 +108,7 @@ func latest(ctx context.Context, log *records.Log, subject string) string {
 func (p *proof) decision(a banner.Answered) records.Decision {
 	d := records.Decision{
 		Subject: records.SubjectID(a.Choice.ID), State: records.Given, Method: methods[a.Asked],
-		Notice: records.Notice{Policy: p.policy.Revision}, Lang: a.Lang, Site: a.Site, Jurisdiction: p.jurisdiction,
+		Notice: records.Notice{Policy: p.policy.Revision}, Lang: a.Lang, Site: p.app.books.chain(a.Site), Jurisdiction: p.jurisdiction,
 		Expires: time.Unix(a.Choice.Time, 0).Add(p.policy.Preference.Lifetime).UTC(),
 	}
 	if a.Withdraws() {
@@ -140,6 +145,8 @@ func (p *proof) Receipt(ctx context.Context, of banner.Receipt) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, keepTimeout)
+	defer cancel()
 	history, err := log.Show(ctx, records.SubjectID(of.Consent))
 	if errors.Is(err, records.ErrNotFound) {
 		return nil, nil

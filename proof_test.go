@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -170,5 +171,20 @@ func TestRecordsSurviveReloads(t *testing.T) {
 	}
 	if len(kept) != 3 {
 		t.Errorf("%d records, want 3", len(kept))
+	}
+}
+
+func TestChainsAreBounded(t *testing.T) {
+	b := &books{}
+	for i := range maxChains {
+		if site := fmt.Sprintf("h%d.example", i); b.chain(site) != site {
+			t.Fatalf("%s has no chain", site)
+		}
+	}
+	if got := b.chain("one-more.example"); got != "*" {
+		t.Errorf("one more has the chain %s", got)
+	}
+	if got := b.chain("h7.example"); got != "h7.example" {
+		t.Errorf("a known one has the chain %s", got)
 	}
 }
