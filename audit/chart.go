@@ -3,7 +3,6 @@ package audit
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 )
 
@@ -127,7 +126,7 @@ func (r *Report) requestChart() chart {
 	})
 }
 
-// lifeChart shows how long cookies live, on a logarithmic scale.
+// lifeChart shows how long cookies live.
 type lifeChart struct {
 	Height, Foot int
 	Rows         []lifeRow
@@ -152,11 +151,11 @@ type lifeTick struct {
 
 const mostLives = 12
 
-// lifeX is where a lifetime in seconds stands: a minute at the left, 400 days at 300.
+// lifeX is where a lifetime in seconds stands: 400 days, what browsers keep at most,
+// at 300.
 func lifeX(seconds int64) int {
-	const least, most = 60, 400 * 86400
-	at := math.Log(float64(max(seconds, least))/least) / math.Log(most/least)
-	return int(min(at, 1.05) * 300)
+	const most = 400 * 86400
+	return int(min(seconds, most*21/20) * 300 / most)
 }
 
 func (r *Report) lifeChart() lifeChart {
@@ -188,7 +187,7 @@ func (r *Report) lifeChart() lifeChart {
 	for _, tick := range []struct {
 		seconds int64
 		label   string
-	}{{3600, "hour"}, {86400, "day"}, {7 * 86400, "week"}, {30 * 86400, "month"}, {thirteenMonths, "13 mo."}} {
+	}{{182 * 86400, "6 months"}, {thirteenMonths, "13 months"}} {
 		c.Ticks = append(c.Ticks, lifeTick{lifeX(tick.seconds), tick.label, tick.seconds == thirteenMonths})
 	}
 	return c

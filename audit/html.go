@@ -104,13 +104,7 @@ func (r *Report) WriteHTML(w io.Writer) error {
 
 // sentence tells what the verdict rests on.
 func (r *Report) sentence() string {
-	made := 0
-	for i := range r.Passes {
-		if r.Passes[i].Done() {
-			made++
-		}
-	}
-	text := fmt.Sprintf("%s visited in %d of %d passes; %s, %s and %s.", count(r.pages(), "page"), made, len(Passes),
+	text := fmt.Sprintf("%s visited in %d of %d passes; %s, %s and %s.", count(r.pages(), "page"), r.made(), len(Passes),
 		count(r.Count(Error), "error"), count(r.Count(Warning), "warning"), count(r.Count(Note), "note"))
 	if !r.Declared {
 		text += " The site's own declaration was not at hand, so nothing is held to be declared."

@@ -155,27 +155,27 @@ func (a *auditor) judgeThing(t *Thing) {
 			f.Text = fmt.Sprintf("%s is requested %s%s", t.Name, pass.Title(), t.belongs())
 		case p.Sent > 0:
 			f.Rule = CookieSent
-			f.Text = fmt.Sprintf("the cookie %s of %s is sent %s, with %s%s", t.Name, t.Host, pass.Title(), count(p.Sent, "request"), t.belongs())
+			f.Text = fmt.Sprintf("The cookie %s of %s is sent %s, with %s%s", t.Name, t.Host, pass.Title(), count(p.Sent, "request"), t.belongs())
 		default:
 			f.Rule = CookieStored
-			f.Text = fmt.Sprintf("the %s %s of %s is stored %s%s", noun(t.Kind), t.Name, t.Host, pass.Title(), t.belongs())
+			f.Text = fmt.Sprintf("The %s %s of %s is stored %s%s", noun(t.Kind), t.Name, t.Host, pass.Title(), t.belongs())
 		}
 		a.find(f)
 	}
 	f := Finding{Kind: t.Kind, Name: t.Name, Host: t.Host, Severity: Warning}
 	if !t.Declared && a.Declaration != nil {
-		f.Rule, f.Text = Undeclared, fmt.Sprintf("the %s %s of %s is not declared", noun(t.Kind), t.Name, t.Host)
+		f.Rule, f.Text = Undeclared, fmt.Sprintf("The %s %s of %s is not declared", noun(t.Kind), t.Name, t.Host)
 		a.find(f)
 	}
 	const slack = 120 // seconds between the answer and the look
 	if t.DeclaredLifetime >= 0 && t.Lifetime > t.DeclaredLifetime+slack {
 		f.Rule = LongerThanSaid
-		f.Text = fmt.Sprintf("the cookie %s of %s lives %s, declared are %s", t.Name, t.Host, span(t.Lifetime), span(t.DeclaredLifetime))
+		f.Text = fmt.Sprintf("The cookie %s of %s lives %s, declared are %s", t.Name, t.Host, span(t.Lifetime), span(t.DeclaredLifetime))
 		a.find(f)
 	}
 	if t.Lifetime > thirteenMonths+int64(24*time.Hour/time.Second) {
 		f.Rule = TooLong
-		f.Text = fmt.Sprintf("the cookie %s of %s lives %s, longer than 13 months", t.Name, t.Host, span(t.Lifetime))
+		f.Text = fmt.Sprintf("The cookie %s of %s lives %s, longer than 13 months", t.Name, t.Host, span(t.Lifetime))
 		a.find(f)
 	}
 }
@@ -207,23 +207,23 @@ func (a *auditor) judgeLayer() {
 	l, needs := a.report.Layer, a.needsConsent()
 	if l.Accept == "" && l.Refuse == "" {
 		if needs {
-			a.find(Finding{Rule: NoControl, Severity: Warning, Text: "something on the site needs consent, and no control to give or refuse it was found"})
+			a.find(Finding{Rule: NoControl, Severity: Warning, Text: "Something on the site needs consent, and no control to give or refuse it was found"})
 		} else {
-			a.find(Finding{Rule: NoControl, Severity: Note, Text: "no consent control was found; nothing was seen that needs one"})
+			a.find(Finding{Rule: NoControl, Severity: Note, Text: "No consent control was found; nothing was seen that needs one"})
 		}
 		return
 	}
 	if l.Accept != "" && l.Refuse == "" {
-		a.find(Finding{Rule: NoRefusal, Severity: Error, Text: fmt.Sprintf("the first layer offers %q and no refusal beside it", l.Accept)})
+		a.find(Finding{Rule: NoRefusal, Severity: Error, Text: fmt.Sprintf("The first layer offers %q and no refusal beside it", l.Accept)})
 	}
 	if l.AcceptClicks > 0 && l.RefuseClicks > l.AcceptClicks {
-		a.find(Finding{Rule: MoreClicks, Severity: Error, Text: fmt.Sprintf("refusing takes %s, accepting %s", count(l.RefuseClicks, "click"), count(l.AcceptClicks, "click"))})
+		a.find(Finding{Rule: MoreClicks, Severity: Error, Text: fmt.Sprintf("Refusing takes %s, accepting %s", count(l.RefuseClicks, "click"), count(l.AcceptClicks, "click"))})
 	}
 	if l.PreTicked > 0 {
 		a.find(Finding{Rule: PreTicked, Severity: Error, Text: fmt.Sprintf("%s ticked beforehand", count(l.PreTicked, "box was", "boxes were"))})
 	}
 	if v := a.report.Pass(Withdrawn); l.Accept != "" && v != nil && v.Problem == errNoWithdraw.Error() {
-		a.find(Finding{Rule: NoWithdrawal, Severity: Error, Pass: Withdrawn, Text: "no way to withdraw consent was found"})
+		a.find(Finding{Rule: NoWithdrawal, Severity: Error, Pass: Withdrawn, Text: "No way to withdraw consent was found"})
 	}
 }
 
@@ -238,9 +238,9 @@ func (a *auditor) judgeAttributes(v *PassVisit) {
 		f := Finding{Severity: Warning, Kind: KindCookie, Name: c.Name, Host: c.Domain, Page: c.Page}
 		switch {
 		case c.SameSite == "None" && !c.Secure:
-			f.Rule, f.Text = NoneNotSecure, fmt.Sprintf("the cookie %s of %s is SameSite=None without Secure; browsers drop it", c.Name, c.Domain)
+			f.Rule, f.Text = NoneNotSecure, fmt.Sprintf("The cookie %s of %s is SameSite=None without Secure; browsers drop it", c.Name, c.Domain)
 		case a.report.HTTPS && c.Stored && !c.Secure && !c.ThirdParty:
-			f.Rule, f.Text = NotSecure, fmt.Sprintf("the cookie %s of %s is not Secure on an HTTPS site", c.Name, c.Domain)
+			f.Rule, f.Text = NotSecure, fmt.Sprintf("The cookie %s of %s is not Secure on an HTTPS site", c.Name, c.Domain)
 		default:
 			continue
 		}
@@ -257,7 +257,7 @@ func (a *auditor) judgePages(v *PassVisit) {
 		if a.report.Layer.Accept == "" && a.report.Layer.Refuse == "" {
 			severity = Note // said once already
 		}
-		a.find(Finding{Rule: NotMade, Severity: severity, Pass: v.Pass, Text: fmt.Sprintf("the site could not be visited %s: %s", v.Pass.Title(), v.Problem)})
+		a.find(Finding{Rule: NotMade, Severity: severity, Pass: v.Pass, Text: fmt.Sprintf("The site could not be visited %s: %s", v.Pass.Title(), v.Problem)})
 	}
 	for _, p := range v.Pages {
 		if p.Problem != "" {

@@ -105,6 +105,9 @@ func (r *Report) Verdict() string {
 		if before := r.Pass(Before); before == nil || !before.Done() {
 			return "The audit is not complete."
 		}
+		if asks := r.Layer.Accept != "" || r.Layer.Refuse != ""; asks && r.made() < len(Passes) {
+			return "Nothing that needs consent was seen without it, in the passes that could be made."
+		}
 		return "Nothing that needs consent was seen without it."
 	}
 	var kinds []string
@@ -128,6 +131,17 @@ func (r *Report) Verdict() string {
 	return strings.Join(kinds, ", ") + " without consent."
 }
 
+// made counts the passes that could be made.
+func (r *Report) made() int {
+	n := 0
+	for i := range r.Passes {
+		if r.Passes[i].Done() {
+			n++
+		}
+	}
+	return n
+}
+
 func (r *Report) verdict(t Terminal) string {
 	if r.Failed() {
 		return t.paint("1;31", "✗ "+r.Verdict())
@@ -149,8 +163,8 @@ type NamedText struct{ Name, Text string }
 // Facts are the circumstances of the audit, for people.
 func (r *Report) Facts() []NamedText {
 	facts := []NamedText{
-		{"Date", r.Started.Format("2 January 2006, 15:04 MST") + ", " + r.Finished.Sub(r.Started).Round(time.Second).String()},
-		{"Browser", r.Browser},
+		{"Date", r.Started.Format("2 January 2006, 15:04 MST") + ", took " + r.Finished.Sub(r.Started).Round(time.Second).String()},
+		{"Browser and tool", strings.TrimSpace(r.Browser + "; " + r.Tool + " " + r.Version)},
 		{"Pages", fmt.Sprintf("%s from %s", count(r.pages(), "page"), map[string]string{"sitemap": "the sitemap", "links": "the links of the site"}[r.Source])},
 		{"Consent manager", cmp.Or(r.Manager, "none known")},
 		{"First layer", r.Layer.text()},
