@@ -139,7 +139,7 @@ type auditor struct {
 	party     party
 	transport http.RoundTripper
 	browser   *browser
-	pages     []found // in the order in which they are visited
+	pages     []string // in the order in which they are visited
 	// modulePath is where the module's pages live; empty: the site does not run it.
 	modulePath string
 
@@ -206,6 +206,6 @@ func (a *auditor) tell(pass Pass, page, step string) {
 // open opens a tab in a profile of its own.
 func (a *auditor) open(pass Pass) (*tab, error) {
 	return a.browser.tab(chromedp.WithNewBrowserContext(), tabOptions{
-		gpc: pass == GPC, header: a.Header, origin: a.start, quiet: a.Quiet, bound: a.Timeout, party: a.party,
+		gpc: pass == GPC, header: a.Header, origin: a.start, quiet: a.Quiet, bound: a.Timeout,
 	})
 }

@@ -23,7 +23,7 @@ func openBed(t *testing.T, address string) (*auditor, *tab) {
 		t.Fatal(err)
 	}
 	a.party = newParty(a.start.Hostname())
-	opened, err := b.tab(chromedp.WithNewBrowserContext(), tabOptions{origin: a.start, quiet: a.Quiet / 2, bound: a.Timeout, party: a.party})
+	opened, err := b.tab(chromedp.WithNewBrowserContext(), tabOptions{origin: a.start, quiet: a.Quiet / 2, bound: a.Timeout})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,9 +25,6 @@ const (
 	mostRedirects = 5
 )
 
-// found is a page of the site.
-type found struct{ url string }
-
 // sitemap lists the pages of the site's sitemaps, none when it has no sitemap.
 func (a *auditor) sitemap(ctx context.Context) []string {
 	ctx, cancel := context.WithTimeout(ctx, 2*a.Timeout)
@@ -215,8 +212,8 @@ var leaving = []string{"logout", "log-out", "signout", "sign-out", "deconnexion"
 
 // choosePages takes at most n pages, the start first, and as many parts of the site
 // as it can, since pages of one part are often made alike.
-func choosePages(start string, pages []string, n int) []found {
-	chosen := []found{{start}}
+func choosePages(start string, pages []string, n int) []string {
+	chosen := []string{start}
 	taken := map[string]bool{start: true}
 	var parts [][]string
 	index := map[string]int{}
@@ -238,7 +235,7 @@ func choosePages(start string, pages []string, n int) []found {
 		before := len(chosen)
 		for _, part := range parts {
 			if round < len(part) && len(chosen) < n {
-				chosen = append(chosen, found{part[round]})
+				chosen = append(chosen, part[round])
 			}
 		}
 		if len(chosen) == before {

@@ -82,7 +82,7 @@ func TestChoosePages(t *testing.T) {
 	}
 	var got []string
 	for _, p := range choosePages(pages[0], pages, 5) {
-		got = append(got, strings.TrimPrefix(p.url, "https://a.example"))
+		got = append(got, strings.TrimPrefix(p, "https://a.example"))
 	}
 	if want := "/ /news/1 /shop/1 /about /news/2"; strings.Join(got, " ") != want {
 		t.Errorf("got %q, want %q: each part of a site once before the next of one", strings.Join(got, " "), want)

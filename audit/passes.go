@@ -131,7 +131,7 @@ func (a *auditor) explore(ctx context.Context, t *tab, seen *collector) error {
 	}
 	a.pages = choosePages(a.start.String(), pages, a.Pages)
 	for i := 1; i < len(a.pages); i++ {
-		if _, err := a.page(ctx, t, seen, a.pages[i].url); err != nil {
+		if _, err := a.page(ctx, t, seen, a.pages[i]); err != nil {
 			return err
 		}
 		if a.report.Source == "links" && len(a.pages) < a.Pages {
@@ -143,14 +143,14 @@ func (a *auditor) explore(ctx context.Context, t *tab, seen *collector) error {
 }
 
 // remaining returns the pages that were not visited.
-func remaining(pages, visited []found) []found {
-	return slices.DeleteFunc(pages, func(p found) bool { return slices.Contains(visited, p) })
+func remaining(pages, visited []string) []string {
+	return slices.DeleteFunc(pages, func(p string) bool { return slices.Contains(visited, p) })
 }
 
 // tour visits the pages that were found.
 func (a *auditor) tour(ctx context.Context, t *tab, seen *collector) error {
 	for _, p := range a.pages {
-		if _, err := a.page(ctx, t, seen, p.url); err != nil {
+		if _, err := a.page(ctx, t, seen, p); err != nil {
 			return err
 		}
 	}

@@ -30,7 +30,6 @@ type exchange struct {
 	sent     []*network.EventRequestWillBeSentExtraInfo
 	answers  []*network.EventResponseReceivedExtraInfo
 	kind     network.ResourceType
-	frame    cdp.FrameID
 	document string
 	cause    string // URL of what caused it
 	status   int
@@ -62,28 +61,51 @@ func (r *recorder) of(id network.RequestID) *exchange {
 	return e
 }
 
-// note takes one event. It must be fast.
+// note takes one event of the page. It must be fast.
 func (r *recorder) note(event any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if !r.enter(event) {
+		return
+	}
+	r.changed = time.Now()
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// noteWorker takes one event of a worker. Workers may ask for ever, so no page waits
+// for them.
+func (r *recorder) noteWorker(event any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.enter(event)
+	if e, sent := event.(*network.EventRequestWillBeSent); sent {
+		r.of(e.RequestID).open = false
+	}
+}
+
+// enter enters an event, and reports whether it moves the page.
+func (r *recorder) enter(event any) bool {
 	switch e := event.(type) {
 	case *network.EventRequestWillBeSent:
 		r.request(e)
 	case *network.EventRequestWillBeSentExtraInfo:
 		x := r.of(e.RequestID)
 		x.sent = append(x.sent, e)
-		return
+		return false
 	case *network.EventResponseReceivedExtraInfo:
 		x := r.of(e.RequestID)
 		x.answers = append(x.answers, e)
-		return
+		return false
 	case *network.EventResponseReceived:
 		x := r.of(e.RequestID)
 		x.status = int(e.Response.Status)
 		if n := len(x.hops); n > 0 {
 			x.hops[n-1].mute = !e.HasExtraInfo
 		}
-		return
+		return false
 	case *network.EventLoadingFinished:
 		r.of(e.RequestID).open = false
 	case *network.EventLoadingFailed:
@@ -98,28 +120,24 @@ func (r *recorder) note(event any) {
 	case *network.EventWebSocketWillSendHandshakeRequest:
 		x := r.of(e.RequestID)
 		x.cookies = append(x.cookies, cookieNames(headerOf(e.Request.Headers, "Cookie"))...)
-		return
+		return false
 	case *network.EventWebTransportCreated:
 		x := r.of(e.TransportID)
 		x.hops, x.kind, x.cause = []hop{{url: e.URL}}, "WebTransport", initiator(e.Initiator)
 	case *page.EventFrameStartedLoading:
 		if e.FrameID != r.main {
-			return
+			return false
 		}
 		r.loading = true
 	case *page.EventFrameStoppedLoading:
 		if e.FrameID != r.main {
-			return
+			return false
 		}
 		r.loading = false
 	default:
-		return
+		return false
 	}
-	r.changed = time.Now()
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
+	return true
 }
 
 func (r *recorder) request(e *network.EventRequestWillBeSent) {
@@ -128,7 +146,8 @@ func (r *recorder) request(e *network.EventRequestWillBeSent) {
 		x.hops[len(x.hops)-1].mute = !e.RedirectHasExtraInfo
 	}
 	x.hops = append(x.hops, hop{url: e.Request.URL})
-	x.kind, x.frame, x.document, x.open = e.Type, e.FrameID, e.DocumentURL, true
+	// Without a loader it is a worker's, whose end is told elsewhere.
+	x.kind, x.document, x.open = e.Type, e.DocumentURL, e.LoaderID != ""
 	if x.cause == "" {
 		x.cause = initiator(e.Initiator)
 	}
@@ -247,7 +266,7 @@ func (x *exchange) legs() []leg {
 		legs = append(legs, leg{h.url, x.told && i == 0, s, a})
 	}
 	for _, s := range sent { // of hops that are not known
-		legs = append(legs, leg{url: hostHeader(s), sent: s})
+		legs = append(legs, leg{url: hostHeader(s), again: true, sent: s})
 	}
 	return legs
 }

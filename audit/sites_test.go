@@ -256,3 +256,31 @@ func TestAttributesOnHTTPS(t *testing.T) {
 		}
 	}
 }
+
+// TestWorkers has workers ask for third parties.
+func TestWorkers(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, false)
+	third := b.put("worker-third.localhost", map[string]http.HandlerFunc{"/dedicated": html(""), "/service": html("")})
+	script := func(text string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/javascript")
+			_, _ = fmt.Fprint(w, text)
+		}
+	}
+	site := b.put("workers.localhost", map[string]http.HandlerFunc{
+		"/":     html(`<script>new Worker("/w.js"); navigator.serviceWorker.register("/s.js")</script>`),
+		"/w.js": script(`fetch("` + third + `/dedicated", {mode: "no-cors"})`),
+		"/s.js": script(`setInterval(() => fetch("` + third + `/service", {mode: "no-cors"}), 50)`),
+	})
+	o := quick(site)
+	o.Quiet = time.Second // a service worker takes its time
+	r := run(t, o)
+	got := map[string]bool{}
+	for _, q := range r.Pass(Before).Requests {
+		got[strings.TrimPrefix(q.URL, third)] = true
+	}
+	if !got["/dedicated"] || !got["/service"] {
+		t.Errorf("seen: %v; the bed was asked %d times", got, len(b.requests("worker-third.localhost")))
+	}
+}

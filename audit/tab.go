@@ -18,6 +18,7 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/storage"
+	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 )
 
@@ -28,7 +29,6 @@ type tabOptions struct {
 	origin *url.URL
 	quiet  time.Duration
 	bound  time.Duration
-	party  party
 }
 
 // tab is a browser tab in a profile of its own.
@@ -77,6 +77,9 @@ func (t *tab) prepare(agent string) error {
 			return err
 		}
 	}
+	if err := t.watchWorkers(); err != nil {
+		return err
+	}
 	if !t.gpc {
 		return nil
 	}
@@ -97,6 +100,10 @@ func (t *tab) event(event any) {
 			accept := e.Type == "beforeunload"
 			_, _ = call(t, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: accept})
 		}()
+	case *target.EventAttachedToTarget:
+		go t.heldWorker(e)
+	case *target.EventTargetCreated:
+		go t.freeWorker(e.TargetInfo)
 	case *fetch.EventRequestPaused:
 		go func() { _, _ = call(t, fetch.ContinueRequest, t.withHeader(e)) }()
 	default:
