@@ -23,7 +23,7 @@ func init() { caddy.RegisterModule(adminAPI{}) }
 //	GET /cookie_consent/inventory   what sites were seen to use
 //	GET /cookie_consent/statistics  what was answered and held back
 //	GET /cookie_consent/            all of it, as a page
-type adminAPI struct{ app *App }
+type adminAPI struct{}
 
 // CaddyModule returns the Caddy module information.
 func (adminAPI) CaddyModule() caddy.ModuleInfo {
@@ -33,16 +33,18 @@ func (adminAPI) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision finds the App, if there is one.
-func (a *adminAPI) Provision(ctx caddy.Context) error {
-	if app, err := ctx.AppIfConfigured("cookie_consent"); err == nil {
-		a.app = app.(*App)
+// runningApp returns the App of the configuration in force, nil if there is none. It
+// is asked for with each request: the admin endpoint stands before any app does.
+func runningApp() *App {
+	app, err := caddy.ActiveContext().AppIfConfigured("cookie_consent")
+	if err != nil {
+		return nil
 	}
-	return nil
+	return app.(*App)
 }
 
 // Routes implements caddy.AdminRouter.
-func (a *adminAPI) Routes() []caddy.AdminRoute {
+func (a adminAPI) Routes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{
 		{Pattern: "/cookie_consent/health", Handler: caddy.AdminHandlerFunc(a.serveHealth)},
 		{Pattern: inventory.AdminPath, Handler: caddy.AdminHandlerFunc(a.serveSeen)},
@@ -50,10 +52,10 @@ func (a *adminAPI) Routes() []caddy.AdminRoute {
 }
 
 // serveSeen answers with what was seen, once there is an App that has started.
-func (a *adminAPI) serveSeen(w http.ResponseWriter, r *http.Request) error {
+func (a adminAPI) serveSeen(w http.ResponseWriter, r *http.Request) error {
 	var keeper *inventory.Keeper
-	if a.app != nil {
-		keeper = a.app.keeper()
+	if app := runningApp(); app != nil {
+		keeper = app.keeper()
 	}
 	if keeper == nil {
 		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: errors.New("no site has cookie_consent")}
@@ -64,7 +66,7 @@ func (a *adminAPI) serveSeen(w http.ResponseWriter, r *http.Request) error {
 }
 
 // rows tells of health as the dashboard shows it.
-func (a *adminAPI) rows() []inventory.Health {
+func (a adminAPI) rows() []inventory.Health {
 	h := a.health()
 	var rows []inventory.Health
 	for _, site := range h.Sites {
@@ -139,7 +141,7 @@ type siteHealth struct {
 	Problem string `json:"problem,omitempty"`
 }
 
-func (a *adminAPI) serveHealth(w http.ResponseWriter, r *http.Request) error {
+func (a adminAPI) serveHealth(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodGet {
 		return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed}
 	}
@@ -147,30 +149,28 @@ func (a *adminAPI) serveHealth(w http.ResponseWriter, r *http.Request) error {
 	return json.NewEncoder(w).Encode(a.health())
 }
 
-func (a *adminAPI) health() health {
+func (a adminAPI) health() health {
 	h := health{Sites: []siteHealth{}}
-	if a.app == nil {
+	app := runningApp()
+	if app == nil {
 		return h
 	}
-	for _, m := range a.app.mounts() {
+	for _, m := range app.mounts() {
 		site := siteHealth{Hosts: m.hosts, Path: m.WithDefaults().Path, Revision: m.serving.Load().Policy.Revision, Charter: m.Charter}
 		if state := m.files.Load(); state != nil {
 			site.Problem = state.Problem
 		}
 		h.Sites = append(h.Sites, site)
 	}
-	if a.app.books != nil {
+	if app.books != nil {
 		h.Records = &recordsHealth{}
 		var err error
-		if h.Records.Health, err = a.app.books.health(); err != nil {
+		if h.Records.Health, err = app.books.health(); err != nil {
 			h.Records.Problem = err.Error()
 		}
 	}
 	return h
 }
 
-// Interface guards
-var (
-	_ caddy.AdminRouter = (*adminAPI)(nil)
-	_ caddy.Provisioner = (*adminAPI)(nil)
-)
+// Interface guard
+var _ caddy.AdminRouter = adminAPI{}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -36,7 +35,7 @@ func (h *Handler) newProof(seen *banner.Config, preset *config.Preset) (*proof, 
 	if err != nil {
 		return nil, err
 	}
-	versions, err := json.MarshalIndent(map[string]any{"module": moduleVersion(), "preset": preset}, "", "  ")
+	versions, err := json.MarshalIndent(map[string]any{"module": config.ModuleVersion(), "preset": preset}, "", "  ")
 	if err != nil {
 		return nil, err
 	}
@@ -46,24 +45,6 @@ func (h *Handler) newProof(seen *banner.Config, preset *config.Preset) (*proof, 
 	}
 	p.shown, err = records.NewEntry(all...)
 	return p, err
-}
-
-// moduleVersion is the version of this module in the running binary.
-func moduleVersion() string {
-	const module = "github.com/caddy-cookie-consent/caddy-cookie-consent"
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	if info.Main.Path == module {
-		return info.Main.Version
-	}
-	for _, dependency := range info.Deps {
-		if dependency.Path == module {
-			return dependency.Version
-		}
-	}
-	return "unknown"
 }
 
 // Retention is how long records are kept.

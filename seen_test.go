@@ -19,10 +19,7 @@ import (
 // asksAdmin asks Caddy's admin endpoint, without its listener.
 func asksAdmin(t *testing.T, path string) *httptest.ResponseRecorder {
 	t.Helper()
-	api := &adminAPI{}
-	if err := api.Provision(caddy.ActiveContext()); err != nil {
-		t.Fatal(err)
-	}
+	api := adminAPI{}
 	recorder := httptest.NewRecorder()
 	if err := api.Routes()[1].Handler.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, path, nil)); err != nil {
 		t.Fatal(err)

@@ -46,10 +46,7 @@ func eventually(t *testing.T, what string, done func() bool) {
 // adminHealth asks the admin API's handler, as Caddy's admin endpoint does.
 func adminHealth(t *testing.T) health {
 	t.Helper()
-	api := &adminAPI{}
-	if err := api.Provision(caddy.ActiveContext()); err != nil {
-		t.Fatal(err)
-	}
+	api := adminAPI{}
 	recorder := httptest.NewRecorder()
 	if err := api.Routes()[0].Handler.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/cookie_consent/health", nil)); err != nil {
 		t.Fatal(err)
@@ -108,11 +105,11 @@ func TestChangesOfTheCharterAreTakenOver(t *testing.T) {
 }
 
 func TestHealthTakesGetAlone(t *testing.T) {
-	err := (&adminAPI{}).serveHealth(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/cookie_consent/health", nil))
+	err := (adminAPI{}).serveHealth(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/cookie_consent/health", nil))
 	if e, ok := err.(caddy.APIError); !ok || e.HTTPStatus != http.StatusMethodNotAllowed {
 		t.Errorf("POST: %v", err)
 	}
-	if h := (&adminAPI{}).health(); h.Sites == nil || len(h.Sites) != 0 {
+	if h := (adminAPI{}).health(); h.Sites == nil || len(h.Sites) != 0 {
 		t.Errorf("without an app: %+v", h)
 	}
 }

@@ -18,7 +18,7 @@ func init() {
 		Short: "Shows and checks what cookie_consent declares",
 		Long:  "Shows and checks what the sites of a configuration declare with cookie_consent.",
 		CobraFunc: func(parent *cobra.Command) {
-			parent.AddCommand(charterCommand())
+			parent.AddCommand(charterCommand(), auditCommand(), dashboardCommand())
 			parent.RunE = func(cmd *cobra.Command, _ []string) error {
 				_ = cmd.Help()
 				return errors.New("a command is missing")
