@@ -2,6 +2,7 @@ package command_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/standard"
+	_ "github.com/caddyserver/caddy/v2/modules/filestorage"
 	"github.com/spf13/cobra"
 	"golang.org/x/net/html"
 
@@ -62,13 +64,18 @@ func charterOf(args ...string) (stdout, stderr string, err error) {
 
 // run runs caddy cookie-consent.
 func run(args ...string) (stdout, stderr string, err error) {
+	return runIn(context.Background(), args...)
+}
+
+// runIn runs it until ctx ends.
+func runIn(ctx context.Context, args ...string) (stdout, stderr string, err error) {
 	cmd := &cobra.Command{Use: "cookie-consent", SilenceErrors: true, SilenceUsage: true}
 	caddycmd.Commands()["cookie-consent"].CobraFunc(cmd)
 	var out, errs bytes.Buffer
 	cmd.SetOut(&out)
 	cmd.SetErr(&errs)
 	cmd.SetArgs(args)
-	err = cmd.Execute()
+	err = cmd.ExecuteContext(ctx)
 	return out.String(), errs.String(), err
 }
 
