@@ -170,6 +170,10 @@ func (p *Pages) describePolicy() any {
 		Lifetime *int64 `json:"lifetime"` // seconds; 0: session, null: not declared
 		SetBy    string `json:"set_by,omitempty"`
 	}
+	type key struct {
+		Area string `json:"area"` // local or session
+		Key  string `json:"key"`
+	}
 	type service struct {
 		ID       string        `json:"id"`
 		Provider string        `json:"provider,omitempty"`
@@ -178,6 +182,7 @@ func (p *Pages) describePolicy() any {
 		Policy   string        `json:"policy,omitempty"`
 		Country  string        `json:"country,omitempty"`
 		Cookies  []cookie      `json:"cookies"`
+		Storage  []key         `json:"storage"`
 		Hosts    []string      `json:"hosts"`
 	}
 	type category struct {
