@@ -171,7 +171,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	a.report = &Report{
 		Tool: "caddy-cookie-consent audit", Version: o.Version, Browser: b.product, URL: clean(start.String()),
 		Started: o.Now().UTC().Truncate(time.Second), HTTPS: start.Scheme == "https", LoggedIn: o.Login != nil,
-		Passes: make([]PassVisit, len(Passes)),
+		Passes: make([]PassVisit, len(Passes)), Things: []Thing{}, Findings: []Finding{},
 	}
 	if err := a.passes(ctx); err != nil {
 		return nil, err

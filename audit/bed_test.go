@@ -157,6 +157,9 @@ func run(t *testing.T, o Options) *Report {
 		if err := write(&b); err != nil {
 			t.Errorf("%s: %v", form, err)
 		}
+		if form == "JSON" && bytes.Contains(b.Bytes(), []byte("null")) {
+			t.Error("JSON has null where a list belongs")
+		}
 		if i := bytes.Index(b.Bytes(), []byte(secret)); i >= 0 {
 			t.Errorf("%s has a value: …%s…", form, b.Bytes()[max(0, i-80):i+20])
 		}
