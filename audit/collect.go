@@ -31,7 +31,7 @@ type collector struct {
 func newCollector(pass Pass, p party, now func() time.Time) *collector {
 	return &collector{
 		party: p, now: now,
-		visit: PassVisit{Pass: pass, Pages: []Page{}, Cookies: []Cookie{}, Storage: []Stored{}, Requests: []Request{}},
+		visit:   PassVisit{Pass: pass, Pages: []Page{}, Cookies: []Cookie{}, Storage: []Stored{}, Requests: []Request{}},
 		cookies: map[string]*Cookie{}, requests: map[string]*Request{}, stored: map[string]bool{},
 	}
 }
