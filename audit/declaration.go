@@ -35,6 +35,7 @@ type Fact struct {
 type publishedPolicy struct {
 	Preference string              `json:"preference_cookie"`
 	Categories []publishedCategory `json:"categories"`
+	FirstParty []string            `json:"first_party"` // further origins of the site's own
 
 	party party
 }
@@ -177,6 +178,11 @@ func (p *publishedPolicy) Storage(kind Kind, name, origin string) (Fact, bool) {
 // Host implements Declaration.
 func (p *publishedPolicy) Host(host, path string) (Fact, bool) {
 	var b best
+	for _, own := range p.FirstParty {
+		if literal := fits(own, host, path); literal > 0 {
+			b.offer(literal, Fact{Service: "first party", Category: "necessary", Exempt: true})
+		}
+	}
 	for i := range p.Categories {
 		for _, s := range p.Categories[i].Services {
 			for _, declared := range s.Hosts {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-const policyJSON = `{"preference_cookie":"cookies_preferences","categories":[
+const policyJSON = `{"preference_cookie":"cookies_preferences","first_party":["*.a-static.example"],"categories":[
 {"id":"necessary","consent":"no","services":[{"id":"login","cookies":[{"name":"sessionid","lifetime":0},{"name":"lang*","lifetime":null}],"hosts":["cdn.example"]}]},
 {"id":"statistics","consent":"object","services":[{"id":"matomo","cookies":[{"name":"_pk_*","lifetime":86400}],"hosts":[]}]},
 {"id":"marketing","consent":"yes","services":[{"id":"ads","cookies":[{"name":"_pk_ad*","lifetime":60},{"name":"lang*","lifetime":60},{"name":"IDE","lifetime":60,"set_by":"ads.example"}],
@@ -38,6 +38,7 @@ func TestPublishedPolicy(t *testing.T) {
 		{"the wildcard's own name", "host ads.example /", Fact{"ads", "marketing", false, 0}, true},
 		{"a bare host", "host cdn.example /lib.js", Fact{"login", "necessary", true, 0}, true},
 		{"a path beats it", "host cdn.example /ads/x.js", Fact{"ads", "marketing", false, 0}, true},
+		{"a further origin of the site's own", "host img.a-static.example /x.png", Fact{"first party", "necessary", true, 0}, true},
 		{"another host", "host badads.example /", Fact{}, false},
 		{"a storage key", "local ad.id https://www.a.example", Fact{"ads", "marketing", false, 0}, true},
 		{"of another area", "session ad.id https://www.a.example", Fact{}, false},

@@ -196,7 +196,10 @@ func (p *Pages) describePolicy() any {
 		s := &declared.Services[i]
 		d := service{
 			ID: s.ID, Provider: s.Provider, Purpose: s.Purpose, Ground: s.Ground, Policy: s.PolicyURL, Country: s.Country,
-			Cookies: []cookie{}, Hosts: slices.Concat([]string{}, s.Hosts),
+			Cookies: []cookie{}, Storage: []key{}, Hosts: slices.Concat([]string{}, s.Hosts),
+		}
+		for _, k := range s.Storage {
+			d.Storage = append(d.Storage, key{k.Area, k.Key})
 		}
 		for _, c := range s.Cookies {
 			d.Cookies = append(d.Cookies, cookie{c.Name, seconds(c.Lifetime), c.ThirdParty})
@@ -223,6 +226,7 @@ func (p *Pages) describePolicy() any {
 	return map[string]any{
 		"revision": declared.Revision, "controller": declared.Controller,
 		"preference_cookie": declared.Preference.Name, "categories": categories,
+		"first_party": slices.Concat([]string{}, declared.FirstParty),
 	}
 }
 

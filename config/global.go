@@ -36,11 +36,13 @@ func (g *Global) Check() error {
 	return nil
 }
 
-// WithDefaults returns g with nothing left out. data is Caddy's data directory.
+// WithDefaults returns g with nothing left out, and with the values of placeholders
+// such as {env.RECORDS}. data is Caddy's data directory.
 func (g Global) WithDefaults(data string) Global {
 	if g.Records == "" {
 		g.Records = "sqlite"
 	}
+	g.RecordsTo = caddy.NewReplacer().ReplaceKnown(g.RecordsTo, "")
 	if g.Records == "sqlite" && g.RecordsTo == "" {
 		g.RecordsTo = filepath.Join(data, "cookie_consent", "records.db")
 	}

@@ -7,6 +7,7 @@ import (
 )
 
 func TestGlobalDefaults(t *testing.T) {
+	t.Setenv("RECORDS_HOST", "db.example")
 	const file, years = "/data/cookie_consent/records.db", "43800h0m0s"
 	for _, c := range []struct{ name, json, records, to, retention string }{
 		{"nothing", `{}`, "sqlite", file, years},
@@ -14,6 +15,7 @@ func TestGlobalDefaults(t *testing.T) {
 		{"a file", `{"records": "sqlite", "records_to": "proofs.db"}`, "sqlite", "proofs.db", years},
 		{"a file of the default kind", `{"records_to": "proofs.db"}`, "sqlite", "proofs.db", years},
 		{"postgres", `{"records": "postgres", "records_to": "host=localhost"}`, "postgres", "host=localhost", years},
+		{"a placeholder", `{"records": "postgres", "records_to": "host={env.RECORDS_HOST}"}`, "postgres", "host=db.example", years},
 		{"off", `{"records": "off"}`, "off", "", years},
 		{"retention", `{"retention": "365d"}`, "sqlite", file, "8760h0m0s"},
 	} {
