@@ -126,7 +126,8 @@ func (s *Site) fill(service *Service, known *catalogue.Service, named bool) {
 	}
 }
 
-// describe fills in what the catalogue says of a service as a whole.
+// describe fills in what the catalogue says of a service as a whole. Where somebody
+// else provides it, its provider's policy and country are not theirs.
 func (service *Service) describe(known *catalogue.Service, languages []string) {
 	if service.Category == "" {
 		service.Category = known.Category
@@ -135,9 +136,10 @@ func (service *Service) describe(known *catalogue.Service, languages []string) {
 		service.Ground = known.Ground
 		service.taken = true
 	}
-	service.Provider = cmp.Or(service.Provider, known.Provider)
-	service.Policy = cmp.Or(service.Policy, known.Policy)
-	service.Country = cmp.Or(service.Country, known.Country)
+	if service.Provider = cmp.Or(service.Provider, known.Provider); known.Names(service.Provider) {
+		service.Policy = cmp.Or(service.Policy, known.Policy)
+		service.Country = cmp.Or(service.Country, known.Country)
+	}
 	if len(service.Name) == 0 {
 		service.Name = Text{}
 		for _, language := range languages {

@@ -46,9 +46,9 @@ func (s *Service) nearness(r Row) int {
 	switch {
 	case plain(r.Service) == name || plain(r.Provider) == name || plain(r.Service) == plain(s.ID):
 		return 4
-	case s.named(r.Service) || s.named(r.Provider) && !strings.EqualFold(s.Provider, r.Provider):
+	case s.Names(r.Service) || s.Names(r.Provider) && !strings.EqualFold(s.Provider, r.Provider):
 		return 3
-	case s.named(r.Provider):
+	case s.Names(r.Provider):
 		return 2
 	case r.Third != "":
 		return 1
@@ -75,8 +75,8 @@ func (s *Service) means(other *Service) bool {
 	return s.Category == other.Category && s.Ground == other.Ground
 }
 
-// named reports whether words name the provider or the service.
-func (s *Service) named(words string) bool {
+// Names reports whether words name the provider or the service.
+func (s *Service) Names(words string) bool {
 	words = plain(words)
 	if words == "" {
 		return false
