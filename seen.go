@@ -19,6 +19,7 @@ import (
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/banner"
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer"
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/inventory"
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/records"
 )
 
 // What sites use and what visitors answer goes to an inventory and to statistics,
@@ -50,7 +51,7 @@ func (a *App) openLedger() {
 	if a.shared.ledger.Load() != nil {
 		return
 	}
-	share, err := inventory.ShareIn(a.storage, a.instance())
+	share, err := a.share()
 	if err != nil {
 		a.logger.Error("what sites use is not kept", zap.Error(err))
 		return
@@ -63,6 +64,57 @@ func (a *App) openLedger() {
 		l.keeper.Run(ctx, func(err error) { logger.Warn("what sites use could not be saved", zap.Error(err)) })
 	})
 	a.shared.ledger.Store(l)
+}
+
+// share is where it is kept, together with what other Caddys see: the database of the
+// records, where they have one, or else the storage.
+func (a *App) share() (inventory.Share, error) {
+	if a.books != nil && a.settings.Records == "postgres" {
+		return &bookShare{a.books, a.instance()}, nil
+	}
+	return inventory.ShareIn(a.storage, a.instance())
+}
+
+// bookShare is the database of the records, while they are open.
+type bookShare struct {
+	books    *books
+	instance string
+}
+
+func (s *bookShare) shared() (*records.Shared, error) {
+	s.books.mutex.Lock()
+	defer s.books.mutex.Unlock()
+	if s.books.log == nil {
+		return nil, errors.New("the records are not open")
+	}
+	return s.books.log.Shared(s.instance), nil
+}
+
+// Own implements inventory.Share.
+func (s *bookShare) Own(ctx context.Context, part string) ([]byte, error) {
+	shared, err := s.shared()
+	if err != nil {
+		return nil, err
+	}
+	return shared.Own(ctx, part)
+}
+
+// Others implements inventory.Share.
+func (s *bookShare) Others(ctx context.Context, part string) ([][]byte, error) {
+	shared, err := s.shared()
+	if err != nil {
+		return nil, err
+	}
+	return shared.Others(ctx, part)
+}
+
+// Push implements inventory.Share.
+func (s *bookShare) Push(ctx context.Context, part string, data []byte) error {
+	shared, err := s.shared()
+	if err != nil {
+		return err
+	}
+	return shared.Push(ctx, part, data)
 }
 
 // close saves what was seen, and ends.

@@ -43,6 +43,7 @@ func testStore(t *testing.T, o Options) {
 		{"a damaged record does not end an export", testDamagedExport},
 		{"a storage that is away holds nobody up", testStorageAway},
 		{"after a rotation of the key", testKeyRotation},
+		{"each Caddy's own copy beside the records", testShared},
 	} {
 		t.Run(tt.name, func(t *testing.T) { tt.test(t, fresh(t)) })
 	}
@@ -353,5 +354,34 @@ func tamper(t testing.TB, l *Log, query string, args ...any) {
 	t.Helper()
 	if _, err := l.database.write.Exec(query, args...); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func testShared(t *testing.T, o Options) {
+	l := open(t, o)
+	one, two, ctx := l.Shared("one"), l.Shared("two"), t.Context()
+	if data, err := one.Own(ctx, "part"); err != nil || data != nil {
+		t.Fatalf("before anything was pushed: %q, %v", data, err)
+	}
+	for _, step := range []struct {
+		by   *Shared
+		part string
+		data string
+	}{{one, "part", "1"}, {two, "part", "2"}, {one, "other", "3"}, {one, "part", "\x00\xff"}} {
+		if err := step.by.Push(ctx, step.part, []byte(step.data)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if data, err := one.Own(ctx, "part"); err != nil || string(data) != "\x00\xff" {
+		t.Errorf("its own: %q, %v", data, err)
+	}
+	if all, err := two.Others(ctx, "part"); err != nil || len(all) != 1 || string(all[0]) != "\x00\xff" {
+		t.Errorf("the others': %q, %v", all, err)
+	}
+	if err := one.Push(ctx, "part", nil); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := two.Others(ctx, "part"); err != nil || len(all) != 0 {
+		t.Errorf("taken away: %q, %v", all, err)
 	}
 }
