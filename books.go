@@ -142,10 +142,16 @@ func (a *App) keepBooks(ctx context.Context, all []mounted) {
 // archive keeps what visitors are shown now, whether or not anybody answers.
 func (a *App) archive(ctx context.Context, log *records.Log, all []mounted) {
 	for _, m := range all {
-		if p := m.serving.Load().proof; p != nil {
-			if err := log.Keep(ctx, p.shown); err != nil && ctx.Err() == nil {
-				a.logger.Error("what visitors are shown could not be archived", zap.Error(err))
-			}
+		p := m.serving.Load().proof
+		if p == nil {
+			continue
+		}
+		shown, err := p.shown()
+		if err == nil {
+			err = log.Keep(ctx, shown)
+		}
+		if err != nil && ctx.Err() == nil {
+			a.logger.Error("what visitors are shown could not be archived", zap.Error(err))
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -23,15 +24,22 @@ type proof struct {
 	logger       *zap.Logger
 	policy       *policy.Policy
 	jurisdiction string
-	shown        *records.Entry
+	// shown makes the archive's entry, once: it is not needed to serve a page.
+	shown func() (*records.Entry, error)
 }
 
 // newProof makes what keeps the proofs of a site, and tells the site's pages of it.
-// The records name all that visitors are shown, and the versions that made it.
-func (h *Handler) newProof(seen *banner.Config, preset *config.Preset) (*proof, error) {
+func (h *Handler) newProof(seen *banner.Config, preset *config.Preset) *proof {
 	p := &proof{app: h.app, logger: h.logger, policy: seen.Policy, jurisdiction: preset.ID}
 	seen.Proof = p
-	artefacts, err := banner.Artefacts(*seen)
+	shown := *seen
+	p.shown = sync.OnceValues(func() (*records.Entry, error) { return archived(shown, preset) })
+	return p
+}
+
+// archived returns all that visitors are shown, and the versions that made it.
+func archived(seen banner.Config, preset *config.Preset) (*records.Entry, error) {
+	artefacts, err := banner.Artefacts(seen)
 	if err != nil {
 		return nil, err
 	}
@@ -43,8 +51,7 @@ func (h *Handler) newProof(seen *banner.Config, preset *config.Preset) (*proof, 
 	for _, a := range artefacts {
 		all = append(all, records.Artefact{Name: a.Name, Type: a.Type, Content: a.Content})
 	}
-	p.shown, err = records.NewEntry(all...)
-	return p, err
+	return records.NewEntry(all...)
 }
 
 // Retention is how long records are kept.
@@ -66,7 +73,11 @@ func (p *proof) Keep(ctx context.Context, a banner.Answered) error {
 	// a visitor who goes away has decided all the same
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
 	defer cancel()
-	if _, err := log.Append(ctx, d, p.shown); err != nil {
+	shown, err := p.shown()
+	if err == nil {
+		_, err = log.Append(ctx, d, shown)
+	}
+	if err != nil {
 		p.logger.Error("a decision could not be recorded: a grant is refused, a withdrawal counts without its record", zap.String("state", string(d.State)), zap.Error(err))
 		return err
 	}

@@ -56,9 +56,7 @@ func (h *Handler) compile(site *config.Site) (*serving, error) {
 	}
 	s := &serving{}
 	if h.app.books != nil && !seen.Observe {
-		if s.proof, err = h.newProof(&seen, preset); err != nil {
-			return nil, err
-		}
+		s.proof = h.newProof(&seen, preset)
 	}
 	shown, err := banner.New(seen)
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html/template"
 	"net/url"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -352,12 +351,33 @@ func (b *Banner) asks(state policy.State) bool {
 // markup is rendered text with slots: one behind each piece but the last.
 type markup struct{ pieces, slots []string }
 
-var slot = regexp.MustCompile(strings.Join([]string{
-	siteSlot, returnSlot, querySlot, originSlot, nonceSlot, toldSlot, hostSlot, linkSlot, sourceSlot, changeSlot,
-}, "|"))
+// allSlots are all there are. Each has slotMark in it, behind at most a slash.
+var allSlots = []string{siteSlot, returnSlot, querySlot, originSlot, nonceSlot, toldSlot, hostSlot, linkSlot, sourceSlot, changeSlot}
 
-func cut(rendered string) markup {
-	return markup{slot.Split(ascii(rendered), -1), slot.FindAllString(rendered, -1)}
+const slotMark = "cookieconsent"
+
+func cut(rendered string) (m markup) {
+	from := 0
+	for at := 0; ; {
+		next := strings.Index(rendered[at:], slotMark)
+		if next < 0 {
+			m.pieces = append(m.pieces, ascii(rendered[from:]))
+			return m
+		}
+		start := at + next
+		at = start + len(slotMark)
+		if start > from && rendered[start-1] == '/' && strings.HasPrefix(rendered[start-1:], originSlot) {
+			start--
+		}
+		for _, slot := range allSlots {
+			if strings.HasPrefix(rendered[start:], slot) {
+				m.pieces, m.slots = append(m.pieces, ascii(rendered[from:start])), append(m.slots, slot)
+				from = start + len(slot)
+				at = from
+				break
+			}
+		}
+	}
 }
 
 func (m markup) fill(dst []byte, values map[string]string) []byte {

@@ -3,6 +3,7 @@ package banner
 import (
 	"net/url"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer"
@@ -52,12 +53,13 @@ func (v *view) facts(s *policy.Service) []string {
 	return facts
 }
 
-// standIns are the stand-ins in one language, rendered once.
+// standIns are the stand-ins in one language, rendered once. Those of services are
+// when they are first shown: a site has many more than its pages hold back.
 type standIns struct {
-	services   map[string]standIn // by id
-	undeclared standIn            // for a host that no service declares
-	unknown    standIn            // for an address without a host
-	source     markup             // the link to the content itself
+	services   map[string]func() standIn // by id
+	undeclared standIn                   // for a host that no service declares
+	unknown    standIn                   // for an address without a host
+	source     markup                    // the link to the content itself
 }
 
 // standIn is what stands where one service is held back, in each form.
@@ -65,15 +67,17 @@ type standIn [3]markup
 
 // newStandIns renders the stand-ins of a site. v.Pages has a slot for the origin.
 func newStandIns(v view, style string) (standIns, error) {
-	rendered := standIns{services: map[string]standIn{}}
+	rendered := standIns{services: map[string]func() standIn{}}
 	v.Style = styleElement(style)
 	for i := range v.Policy.Services {
-		c := v.about(&v.Policy.Services[i])
-		s, err := newStandIn(c)
-		if err != nil {
-			return rendered, err
-		}
-		rendered.services[c.ID] = s
+		s := &v.Policy.Services[i]
+		rendered.services[s.ID] = sync.OnceValue(func() standIn {
+			shown, err := newStandIn(v.about(s))
+			if err != nil {
+				panic(err) // of templates of ours, which serve below already
+			}
+			return shown
+		})
 	}
 	var err error
 	c := content{view: v, Title: v.T("content.held"), From: v.T("content.undeclared", "host", hostSlot), Source: sourceSlot}
@@ -127,13 +131,11 @@ func (b *Banner) StandIn(v *enforcer.Visit, page rewriter.Page, f rewriter.Frame
 	if link != "" && f.Form != rewriter.Address {
 		values[sourceSlot] = string(spoken.source.fill(nil, values))
 	}
-	s, declared := spoken.services[f.Service]
-	switch {
-	case declared:
-	case host != "":
+	s := spoken.unknown
+	if rendered, declared := spoken.services[f.Service]; declared {
+		s = rendered()
+	} else if host != "" {
 		s = spoken.undeclared
-	default:
-		s = spoken.unknown
 	}
 	return s[f.Form].fill(nil, values)
 }

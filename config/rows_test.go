@@ -7,12 +7,9 @@ import (
 	"io"
 	"math/rand"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/config"
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/policy"
@@ -251,42 +248,4 @@ func TestExpandLeavesItsInputAlone(t *testing.T) {
 	if after, _ := json.Marshal(s); !slices.Equal(after, before) {
 		t.Errorf("it became %s", after)
 	}
-}
-
-// A charter of 2,000 cookies must not be felt when a configuration is loaded.
-func TestLargeChartersAreReadQuickly(t *testing.T) {
-	var rows strings.Builder
-	rows.WriteString("Provider;Cookie;Category;Lifetime\n")
-	for i := range 2000 {
-		fmt.Fprintf(&rows, "Company %d;cookie_%d_*;marketing;13 mois\n", i%100, i)
-	}
-	s := &config.Site{Charter: []string{"c"}}
-	files := map[string]string{"c": rows.String()}
-	whole(t, s, files) // the catalogue is read once
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	best := time.Hour
-	for range 10 {
-		start := worked(t)
-		if _, err := policy.New(whole(t, s, files).Declaration()); err != nil {
-			t.Fatal(err)
-		}
-		best = min(best, worked(t)-start)
-	}
-	t.Logf("2,000 cookies: %v", best)
-	if best > 50*time.Millisecond*slower {
-		t.Errorf("2,000 cookies take %v, want less than 50ms", best)
-	}
-}
-
-// worked is the processor time that this thread has used: others of the machine may
-// be at work.
-func worked(t *testing.T) time.Duration {
-	t.Helper()
-	const thread = 1 // RUSAGE_THREAD
-	var used syscall.Rusage
-	if err := syscall.Getrusage(thread, &used); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }

@@ -1,5 +1,5 @@
 //go:build race
 
-package config_test
+package cookieconsent
 
 const slower = 10 // the race detector is
