@@ -106,8 +106,8 @@ func (s *Site) explain(err error) error {
 }
 
 // fill gives a service what the catalogue knows and its declaration leaves out. One
-// that is named itself gets all of it; one that a charter's rows make, and that needs
-// no consent, gets no origins, which nobody has declared.
+// that is named itself gets all of it; one that a charter's rows make, and that is
+// not asked for, gets no origins, which nobody has declared.
 func (s *Site) fill(service *Service, known *catalogue.Service, named bool) {
 	service.describe(known, s.Languages)
 	for i := range service.Cookies {
@@ -121,9 +121,14 @@ func (s *Site) fill(service *Service, known *catalogue.Service, named bool) {
 			service.Cookies = append(service.Cookies, Cookie{Name: c.Name, Purpose: offered(c.Purpose, s.Languages), Lifetime: c.Lifetime, SetBy: c.Third()})
 		}
 	}
-	if named || service.Category != policy.Necessary {
+	if named || s.asks(service.Category) {
 		service.load(known)
 	}
+}
+
+// asks reports whether consent is asked for a category.
+func (s *Site) asks(id string) bool {
+	return id != policy.Necessary && !slices.ContainsFunc(s.Categories, func(c Category) bool { return c.ID == id && c.Exempt != nil })
 }
 
 // describe fills in what the catalogue says of a service as a whole. Where somebody

@@ -68,3 +68,26 @@ func TestFurtherChartersAsTheyStand(t *testing.T) {
 		}
 	}
 }
+
+// What the catalogue knows of a service's origins comes along where consent is asked
+// for it, or the site names the service itself.
+func TestOriginsOfTheCatalogue(t *testing.T) {
+	const rows = "Provider;Service;Cookie;Category;Ground\nGoogle;Google Analytics;_ga;%s\n"
+	const exempt = `{"categories": [{"id": "statistics", "exempt": {"publisher_only": true, "no_cross_site": true, "ip_truncated": true, "data_retention": "30d"}}]}`
+	for _, c := range []struct {
+		name, site, category string
+		want                 bool
+	}{
+		{"a row of what is asked for", `{}`, "statistics;", true},
+		{"a row of what is necessary", `{}`, "necessary;security", false},
+		{"a row of exempt measurement", exempt, "statistics;", false},
+		{"a service that is named", `{"services": [{"id": "google-analytics", "category": "necessary", "ground": "security"}]}`, "necessary;security", true},
+	} {
+		s := site(t, c.site)
+		s.Charter = []string{"c"}
+		full := whole(t, s, map[string]string{"c": strings.Replace(rows, "%s", c.category, 1)})
+		if got := len(full.Services[0].Hosts) > 0; got != c.want || full.Services[0].ID != "google-analytics" {
+			t.Errorf("%s: %s with hosts %q", c.name, full.Services[0].ID, full.Services[0].Hosts)
+		}
+	}
+}
