@@ -42,7 +42,7 @@ const services = `
 			lifetime 365d
 		}
 	}
-	service matomo {
+	service counter {
 		purpose fr "Mesurer la fréquentation des pages."
 		category statistics
 		cookie _pk_id.* {
