@@ -105,10 +105,16 @@ func (s *Site) explain(err error) error {
 	return err
 }
 
-// fill gives a service what the catalogue knows and its declaration leaves out. One
-// that is named itself gets all of it; one that a charter's rows make, and that is
-// not asked for, gets no origins, which nobody has declared.
+// fill gives a service what the catalogue knows and its declaration leaves out, if it
+// is the catalogue's service and not another of its id: one whose provider the
+// catalogue does not name is somebody else's, unless it runs on the site itself.
+//
+// A service that is named itself gets all of it; one that a charter's rows make, and
+// that is not asked for, gets no origins, which nobody has declared.
 func (s *Site) fill(service *Service, known *catalogue.Service, named bool) {
+	if service.Provider != "" && !known.Names(service.Provider) && !known.SelfHosted {
+		return
+	}
 	service.describe(known, s.Languages)
 	for i := range service.Cookies {
 		own := &service.Cookies[i]
@@ -126,6 +132,16 @@ func (s *Site) fill(service *Service, known *catalogue.Service, named bool) {
 	}
 }
 
+// knows reports whether all that a service declares is what the catalogue knows of it.
+// Only then is it necessary on the catalogue's word: nothing else becomes so by the
+// name of its service.
+func knows(known *catalogue.Service, service *Service) bool {
+	return !slices.ContainsFunc(service.Cookies, func(c Cookie) bool { return known.Cookie(c.Name, c.SetBy) == nil }) &&
+		!slices.ContainsFunc(service.Hosts, func(host string) bool {
+			return !slices.ContainsFunc(known.Hosts, func(h catalogue.Host) bool { return h.Host == host })
+		})
+}
+
 // asks reports whether consent is asked for a category.
 func (s *Site) asks(id string) bool {
 	return id != policy.Necessary && !slices.ContainsFunc(s.Categories, func(c Category) bool { return c.ID == id && c.Exempt != nil })
@@ -134,12 +150,12 @@ func (s *Site) asks(id string) bool {
 // describe fills in what the catalogue says of a service as a whole. Where somebody
 // else provides it, its provider's policy and country are not theirs.
 func (service *Service) describe(known *catalogue.Service, languages []string) {
-	if service.Category == "" {
+	needless := known.Category == policy.Necessary && knows(known, service)
+	if service.Category == "" && (needless || known.Category != policy.Necessary) {
 		service.Category = known.Category
 	}
-	if service.Category == policy.Necessary && service.Ground == "" && known.Category == policy.Necessary {
-		service.Ground = known.Ground
-		service.taken = true
+	if service.Category == policy.Necessary && service.Ground == "" && needless {
+		service.Ground, service.taken = known.Ground, true
 	}
 	if service.Provider = cmp.Or(service.Provider, known.Provider); known.Names(service.Provider) {
 		service.Policy = cmp.Or(service.Policy, known.Policy)

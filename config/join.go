@@ -77,7 +77,8 @@ func (j *joiner) id(i int) string {
 		return n.id
 	}
 	alone := len(j.purposes[n.stem]) == 1
-	taken := slices.Contains(policy.BuiltIn, n.stem) || n.stem == "all" || n.stem == "exempt" ||
+	// the name of a known service does not make a row the catalogue's
+	taken := slices.Contains(policy.BuiltIn, n.stem) || n.stem == "all" || n.stem == "exempt" || catalogue.Find(n.stem) != nil ||
 		slices.ContainsFunc(j.site.Categories, func(c Category) bool { return c.ID == n.stem })
 	switch {
 	case alone && !taken:
@@ -85,7 +86,7 @@ func (j *joiner) id(i int) string {
 	case taken && n.category == n.stem:
 		return cutID(n.stem, "-service")
 	}
-	return cutID(n.stem, "-"+n.category)
+	return cutID(n.stem, strings.TrimSuffix("-"+n.category, "-"))
 }
 
 // cutID puts end behind stem, which is cut so that both fit in an id.
@@ -122,7 +123,8 @@ func (j *joiner) tell(s *Service, r *charter.Row, n *rowName) error {
 	if r.Category != "" && n.category == "" {
 		return fmt.Errorf("unknown category %q of %s; known are: %s%s", r.Category, cmp.Or(r.Cookie, s.ID), strings.Join(j.categories(), ", "), j.hinted(r))
 	}
-	if n.category == "" && s.Category == "" && catalogue.Find(s.ID) == nil {
+	byName := r.ID == "" && n.known == nil
+	if n.category == "" && (s.Category == "" && (catalogue.Find(s.ID) == nil || byName) || s.Category == policy.Necessary && byName) {
 		return fmt.Errorf("%s has no category: a cookie is declared for a purpose (R-1.18); add a column Category, or a heading such as “Statistics cookies” above the rows%s", cmp.Or(r.Cookie, s.ID), j.hinted(r))
 	}
 	if s.Category == "" || s.Category == n.category {

@@ -47,7 +47,7 @@ func TestFurtherChartersAsTheyStand(t *testing.T) {
 		{
 			"a town, in Markdown, by purpose",
 			"## Cookies de mesure d'audience\n\n| Fournisseur | Nom | Durée de conservation | Finalité |\n|---|---|---|---|\n| Matomo | `_pk_id*` | 13 mois | Compter les visiteurs |\n| Matomo | `_pk_ses*` | 30 minutes | Relier les pages d'une visite |\n\n## Cookies de réseaux sociaux\n\n| Fournisseur | Nom | Durée de conservation | Finalité |\n|---|---|---|---|\n| Exemple Social | `es_share` | session | Partager la page |\n",
-			"matomo=statistics _pk_id*:395d _pk_ses*:30m\nexemple-social=social es_share:session",
+			"matomo-statistics=statistics _pk_id*:395d _pk_ses*:30m\nexemple-social=social es_share:session",
 		},
 		{
 			"a shop, in CSV, with a category column and a third party",
@@ -89,5 +89,46 @@ func TestOriginsOfTheCatalogue(t *testing.T) {
 		if got := len(full.Services[0].Hosts) > 0; got != c.want || full.Services[0].ID != "google-analytics" {
 			t.Errorf("%s: %s with hosts %q", c.name, full.Services[0].ID, full.Services[0].Hosts)
 		}
+	}
+}
+
+// A name alone makes nothing necessary (R-8.1, R-8.2): neither that of a service that
+// the catalogue knows, nor that of one which the site declares.
+func TestNamesMakeNothingNecessary(t *testing.T) {
+	const noCategory = "has no category: a cookie is declared for a purpose"
+	for _, c := range []struct{ name, site, charter, want string }{
+		{"a known service, an unknown cookie", `{}`, "Provider,Service,Cookie\nAcme,Stripe,track_me\n", noCategory},
+		{"a known provider, an unknown cookie", `{}`, "Provider,Cookie\nDjango,track_me\n", noCategory},
+		{"functional, of a known service", `{}`, "Provider,Service,Cookie,Category\nAcme,PHP,track_me,Functional\n", "necessary needs its ground"},
+		{"beside a row that is known", `{}`, "Provider,Service,Cookie\nDSF,Django,sessionid\nDSF,Django,track_me\n", noCategory},
+		{
+			"the name of a service that the site declares", `{"services": [{"id": "acme", "category": "necessary", "ground": "security", "cookies": [{"name": "sid"}]}]}`,
+			"Provider,Cookie\nAcme,track_me\n", noCategory,
+		},
+		{"the name of a necessary row", `{}`, "Provider,Cookie,Category,Ground\nAcme,sid,necessary,security\nAcme,track_me,,\n", noCategory},
+		{"an id of the catalogue, with an unknown cookie", `{"services": [{"id": "square", "cookies": [{"name": "track_me"}]}]}`, "", `service "square" has no category`},
+		{"an id of the catalogue, with an unknown host", `{"services": [{"id": "stripe", "hosts": ["tracker.example"]}]}`, "", `service "stripe" has no category`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := site(t, c.site)
+			if c.charter != "" {
+				s.Charter = []string{"c"}
+			}
+			full, err := s.WithDefaults().Expand(reader(map[string]string{"c": c.charter}))
+			if err == nil {
+				err = full.Check(known)
+			}
+			if !strings.Contains(text(err), c.want) {
+				t.Errorf("got %q, want %q", text(err), c.want)
+			}
+		})
+	}
+	full := whole(t, site(t, `{"services": [{"id": "square", "provider": "Ville", "category": "necessary", "ground": "authentication", "cookies": [{"name": "sid"}]}]}`), nil)
+	if hosts := full.Services[0].Hosts; len(hosts) > 0 {
+		t.Errorf("a service of somebody else's with an id of the catalogue loads from %q", hosts)
+	}
+	full = whole(t, &config.Site{Charter: []string{"c"}}, map[string]string{"c": "ID,Provider,Cookie,Category\nyoutube,,,\nacme,Acme,c,marketing\n"})
+	if got := full.Services[0]; got.ID != "youtube" || len(got.Cookies) == 0 || got.Category != "media" {
+		t.Errorf("a row of an id alone declares %+v", got)
 	}
 }

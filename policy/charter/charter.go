@@ -182,7 +182,7 @@ func (t *table) read(lines []string, at int) (int, error) {
 		case len(filled) == 0 || t.rule(cells):
 		case len(cells) == 1 && t.separated(lines[first-1]):
 			return 0, mistake(first, "the row is separated otherwise than the headings; separate its cells by %s", names[t.comma])
-		case len(filled) == 1 && t.cell(cells, "cookie") == "":
+		case len(filled) == 1 && t.cell(cells, "cookie") == "" && t.cell(cells, "id") == "":
 			t.section = Category(filled[0])
 		case !t.fits(cells):
 			return 0, mistake(first, "the row has %d cells where the heading has %d; put a cell that contains %s between double quotes", len(cells), len(t.head), names[t.comma])
