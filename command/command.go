@@ -19,7 +19,7 @@ func init() {
 		Long: `Shows and checks what the sites of a configuration declare with cookie_consent,
 and the proof of consent that is kept for them.`,
 		CobraFunc: func(parent *cobra.Command) {
-			parent.AddCommand(charterCommand(), recordsCommand(), auditCommand(), dashboardCommand())
+			parent.AddCommand(charterCommand(), declareCommand(), recordsCommand(), auditCommand(), dashboardCommand())
 			parent.RunE = func(cmd *cobra.Command, _ []string) error {
 				_ = cmd.Help()
 				return errors.New("a command is missing")

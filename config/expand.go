@@ -62,6 +62,9 @@ func (s *Site) readLists(read func(path string) ([]byte, error)) error {
 	return nil
 }
 
+// Hints returns what the catalogue files say, once s is expanded.
+func (s *Site) Hints() []catalogue.Hint { return s.hints }
+
 // join adds what one charter file declares.
 func (s *Site) join(file int, name string, read func(path string) ([]byte, error)) error {
 	path := fmt.Sprintf("charter[%d]", file)

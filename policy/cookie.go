@@ -186,6 +186,13 @@ func longest(globs []glob, name string, best *glob) *glob {
 	return best
 }
 
+// Fits reports whether name is what a declared name says, in which * stands for any
+// text.
+func Fits(declared, name string) bool {
+	g := glob{parts: strings.Split(declared, "*"), literal: len(declared) - strings.Count(declared, "*")}
+	return declared == name || len(g.parts) > 1 && g.matches(name)
+}
+
 // matches compares greedily: the first part is anchored at the start, the last
 // at the end, and each part between them is taken where it comes first.
 func (g *glob) matches(name string) bool {
