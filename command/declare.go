@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -23,6 +24,7 @@ import (
 type declaring struct {
 	source
 	format string
+	audit  auditFlags
 }
 
 // proposals are the forms in which services are proposed, for a site of a language.
@@ -39,28 +41,40 @@ var proposals = map[string]func(w io.Writer, p *declare.Proposal, language strin
 func declareCommand() *cobra.Command {
 	d := declaring{}
 	cmd := &cobra.Command{
-		Use:   "declare [--config <file>] [--adapter <name>] [--site <host>] [--format caddyfile|csv|markdown]",
+		Use:   "declare [<url>] [--config <file>] [--adapter <name>] [--site <host>] [--format caddyfile|csv|markdown]",
 		Short: "Prints the services that would declare what was seen on a site",
 		Long: `Prints the services that would declare what was seen on a site and is undeclared, as
 blocks for its cookie_consent or as rows of a charter. What was seen comes from the
-running Caddy or, when none answers, from the storage of the configuration.
+running Caddy or, when none answers, from the storage of the configuration. With a URL
+it comes from an audit of that site, which need not run this module.
 
 They load as they are. Look at each # TODO first: what needs no consent on the word of
 the catalogue is to be confirmed; what nobody knows is marketing, the strictest, until
 its purpose is written. Run the site in mode observe for a while before.`,
-		Args:         cobra.NoArgs,
+		Args:         cobra.MaximumNArgs(1),
 		SilenceUsage: true,
-		RunE:         func(cmd *cobra.Command, _ []string) error { return d.run(cmd) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if proposals[d.format] == nil {
+				return fmt.Errorf("--format %q is not caddyfile, csv or markdown", d.format)
+			}
+			if len(args) == 0 {
+				return d.run(cmd)
+			}
+			report, err := d.audit.run(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			host, entries := audited(report, time.Now())
+			return d.propose(cmd, &site{hosts: []string{host}}, entries)
+		},
 	}
 	d.flags(cmd)
+	d.audit.add(cmd)
 	cmd.Flags().StringVarP(&d.format, "format", "f", "caddyfile", "caddyfile, csv or markdown")
 	return cmd
 }
 
 func (d *declaring) run(cmd *cobra.Command) error {
-	if proposals[d.format] == nil {
-		return fmt.Errorf("--format %q is not caddyfile, csv or markdown", d.format)
-	}
 	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 	defer stop()
 	data, err := d.read()
