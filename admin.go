@@ -54,13 +54,14 @@ func (a adminAPI) Routes() []caddy.AdminRoute {
 // serveSeen answers with what was seen, once there is an App that has started.
 func (a adminAPI) serveSeen(w http.ResponseWriter, r *http.Request) error {
 	var keeper *inventory.Keeper
-	if app := runningApp(); app != nil {
+	app := runningApp()
+	if app != nil {
 		keeper = app.keeper()
 	}
 	if keeper == nil {
 		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: errors.New("no site has cookie_consent")}
 	}
-	shown := inventory.Admin{Keeper: keeper, Health: a.rows, Suggest: suggest, Now: time.Now}
+	shown := inventory.Admin{Keeper: keeper, Health: a.rows, Declares: declaredBy(app.mounts()), Suggest: suggest, Now: time.Now}
 	shown.Handler().ServeHTTP(w, r)
 	return nil
 }

@@ -172,3 +172,20 @@ func TestEvents(t *testing.T) {
 		})
 	}
 }
+
+// What nobody had declared when it was seen is declared once the charter says so.
+func TestDeclaredSince(t *testing.T) {
+	s := newSite(t)
+	s.address = "portal.example:8080"
+	s.load(t, handle(declared, loading))
+	s.get(t, "/", "odd=1")
+	now := strings.Replace(declared, `"services": [`, `"first_party": ["*.ads.example"], "services": [{"id": "odd", "category": "media", "cookies": [{"name": "od*"}]},`, 1)
+	s.load(t, handle(now, loading))
+	want := []string{"cookie:forgotten:response:", "cookie:odd:unknown:odd", "host:ads.example:markup:first_party"}
+	if got := inventoried(t); !slices.Equal(got, want) {
+		t.Errorf("seen %q, want %q", got, want)
+	}
+	if covers("*.example.fr", "example.fr") || !covers("*.example.fr", "a.example.fr") || covers("*.example.fr", "a.b.example.fr") || !covers("A.example", "a.example") {
+		t.Error("names of host matchers are read wrong")
+	}
+}

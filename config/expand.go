@@ -126,8 +126,10 @@ func (s *Site) fill(service *Service, known *catalogue.Service, named bool) {
 		}
 	}
 	if len(service.Cookies) == 0 {
-		for _, c := range known.Cookies {
-			service.Cookies = append(service.Cookies, Cookie{Name: c.Name, Purpose: offered(c.Purpose, s.Languages), Lifetime: c.Lifetime, SetBy: c.Third()})
+		for _, c := range known.Cookies { // one that server and script set stands there twice
+			if !slices.ContainsFunc(service.Cookies, func(own Cookie) bool { return own.Name == c.Name && own.SetBy == c.Third() }) {
+				service.Cookies = append(service.Cookies, Cookie{Name: c.Name, Purpose: offered(c.Purpose, s.Languages), Lifetime: c.Lifetime, SetBy: c.Third()})
+			}
 		}
 	}
 	if named || s.asks(service.Category) {

@@ -25,10 +25,13 @@ const AdminPath = "/cookie_consent/"
 // 30d, 90d or 400d. Who may ask is for others to say: it belongs on Caddy's admin
 // endpoint, and nowhere that visitors reach.
 type Admin struct {
-	Keeper  *Keeper
-	Health  func() []Health    // rows of the dashboard's health section, in order; nil for none
-	Suggest func(Entry) string // what to do about something undeclared, in one sentence; nil or "" for the usual
-	Now     func() time.Time
+	Keeper *Keeper
+	Health func() []Health // rows of the dashboard's health section, in order; nil for none
+	// Declares names the service that declares something now, which nobody did when it
+	// was seen; nil or "" if none does.
+	Declares func(Entry) string
+	Suggest  func(Entry) string // what to do about something undeclared, in one sentence; nil or "" for the usual
+	Now      func() time.Time
 }
 
 // Health is how well one part works.
@@ -108,6 +111,11 @@ func (a *Admin) inventory(w http.ResponseWriter, r *http.Request) error {
 func (a *Admin) list(r *http.Request, site string) Listing {
 	entries, overflow, err := a.Keeper.Seen(r.Context())
 	list := Listing{Entries: entries, Overflow: overflow, Incomplete: text(err)}
+	for i := range list.Entries {
+		if e := &list.Entries[i]; e.Service == "" && a.Declares != nil {
+			e.Service = a.Declares(*e)
+		}
+	}
 	if site != "" {
 		list.Entries = slices.DeleteFunc(list.Entries, func(e Entry) bool { return e.Site != site })
 		list.Overflow = slices.DeleteFunc(list.Overflow, func(o Overflow) bool { return o.Site != site })

@@ -98,8 +98,9 @@ func plain(text string) string {
 func Suggest(name, setter, third string) []*Service {
 	var found []*Service
 	for _, s := range having(name) {
-		c := s.Cookie(name, third)
-		if c != nil && (third != "" || setter == "unknown" || setter == "" || c.SetBy == setter) {
+		if slices.ContainsFunc(s.Cookies, func(c Cookie) bool {
+			return fits(c.Name, name) && sameSetter(c.Third(), third) && (third != "" || setter == "unknown" || setter == "" || c.SetBy == setter)
+		}) {
 			found = append(found, s)
 		}
 	}
