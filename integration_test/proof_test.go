@@ -1,17 +1,18 @@
 package integration_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/caddyserver/certmagic"
@@ -57,6 +58,7 @@ type node struct {
 	home    string // holds its data directory
 	storage string
 	records string // words of the Caddyfile
+	rights  *syscall.Credential
 
 	command *exec.Cmd
 	printed *output
@@ -103,7 +105,9 @@ func (n *node) caddyfile() string {
 // start starts the node until the test ends.
 func (n *node) start(t *testing.T) {
 	t.Helper()
-	n.command = caddyCommand(t, n.home, "run", "--adapter", "caddyfile", "--config", writeFile(t, n.caddyfile()))
+	n.command = caddyCommand(t, n.home, "run", "--adapter", "caddyfile", "--config", "-")
+	n.command.Stdin = strings.NewReader(n.caddyfile())
+	n.command.SysProcAttr = &syscall.SysProcAttr{Credential: n.rights}
 	n.printed = startCommand(t, n.command, "", n.port)
 }
 
@@ -114,6 +118,17 @@ func (n *node) kill(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = n.command.Wait()
+}
+
+// stop ends the node as an operator does.
+func (n *node) stop(t *testing.T) {
+	t.Helper()
+	if err := n.command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.command.Wait(); err != nil {
+		t.Errorf("stopping Caddy: %v\n%s", err, n.printed)
+	}
 }
 
 // load gives the running node the configuration that n describes now.
@@ -219,15 +234,23 @@ func checkServes(t *testing.T, n *node) {
 	}
 }
 
+// post posts a choice as a form without script does.
+func (n *node) post(t *testing.T, fields url.Values, headers ...string) answer {
+	t.Helper()
+	r, err := http.NewRequest(http.MethodPost, n.url("/cookie-consent/choice"), strings.NewReader(fields.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Origin", n.url(""))
+	return send(t, client(t), r, headers...)
+}
+
 // checkGrant posts a grant and compares the status of its answer. A grant that is not
 // acknowledged sets no cookie.
 func checkGrant(t *testing.T, n *node, want int) {
 	t.Helper()
-	r, err := http.NewRequest(http.MethodPost, n.url("/cookie-consent/choice"), bytes.NewReader([]byte(acceptAll.Encode())))
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := send(t, client(t), r, "Content-Type", "application/x-www-form-urlencoded", "Origin", n.url(""))
+	a := n.post(t, acceptAll)
 	if a.StatusCode != want || want != http.StatusSeeOther && len(a.Cookies()) > 0 {
 		t.Errorf("a grant is answered with %d and sets %q, want %d", a.StatusCode, a.setNames(), want)
 	}
