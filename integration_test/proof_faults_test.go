@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/records"
 )
 
 // TestChoicesAreKept: without any fault, every choice is stored once, and its visitor
@@ -157,4 +159,30 @@ func TestTwoCaddysKeepRecordsTogether(t *testing.T) {
 		c.checkReceipt(t, other.site)
 		c.checkStored(t, 0, n.store(t))
 	})
+}
+
+// TestRecordsMoveByReload: a configuration that keeps records elsewhere takes over at
+// once, also when the spool stays where it is.
+func TestRecordsMoveByReload(t *testing.T) {
+	here, there := inSQLite(t), inSQLite(t)
+	away := inPostgres(t, thePostgres(t))
+	n := newNode(t, here)
+	n.start(t)
+	c := gather(t, n.site)
+	for _, words := range []string{there, away, strings.Replace(away, "sslmode=disable", "sslmode=prefer", 1), here, away} {
+		c.more(t, 500)
+		n.records = words
+		n.load(t)
+		began := time.Now()
+		c.more(t, 2*members)
+		t.Logf("%s: %v, %v", words, time.Since(began), n.health(t))
+	}
+	c.dismiss(t)
+	n.awaitDelivery(t)
+	var stores []*records.Store
+	for _, words := range []string{here, there, away} {
+		n.records = words
+		stores = append(stores, n.store(t))
+	}
+	c.checkStored(t, 0, stores...)
 }

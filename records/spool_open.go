@@ -24,7 +24,7 @@ func openSpool(ctx context.Context, o Options, key secret) (*spool, error) {
 	if err := prepareDirectory(s.dir); err != nil {
 		return nil, fmt.Errorf("spool of the records: %w", err)
 	}
-	if err := s.take(); err != nil {
+	if err := s.take(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.load(); err != nil {
@@ -41,20 +41,29 @@ func openSpool(ctx context.Context, o Options, key secret) (*spool, error) {
 	return s, nil
 }
 
-// take makes the spool this process's own, until it ends.
-func (s *spool) take() (err error) {
+// lockRetry is how often a spool is asked for that another Log of this process has.
+const lockRetry = 10 * time.Millisecond
+
+// take makes the spool this process's own, until it ends. Another Log of this process
+// is waited for until ctx ends: when a new configuration starts, the old one has not
+// closed its own yet.
+func (s *spool) take(ctx context.Context) (err error) {
 	path := filepath.Join(s.dir, "lock")
 	if s.lock, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return fmt.Errorf("spool of the records: %w", err)
 	}
-	if err := lockFile(s.lock); err != nil {
-		owner, _ := os.ReadFile(path)
-		err = fmt.Errorf("spool of the records: %s is in use by process %s: each Caddy needs one of its own: %w",
-			s.dir, strings.TrimSpace(string(owner)), err)
-		return errors.Join(err, s.lock.Close())
+	own := strconv.Itoa(os.Getpid())
+	for err := lockFile(s.lock); err != nil; err = lockFile(s.lock) {
+		text, _ := os.ReadFile(path)
+		owner := strings.TrimSpace(string(text))
+		if owner != own || ctx.Err() != nil {
+			err = fmt.Errorf("spool of the records: %s is in use by process %s: each Caddy needs one of its own: %w", s.dir, owner, err)
+			return errors.Join(err, s.lock.Close())
+		}
+		pause(ctx, lockRetry)
 	}
 	if err := s.lock.Truncate(0); err == nil {
-		_, _ = s.lock.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0) // for the message alone
+		_, _ = s.lock.WriteAt([]byte(own+"\n"), 0)
 	}
 	return nil
 }

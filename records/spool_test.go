@@ -2,11 +2,14 @@ package records
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 )
 
 // away is a log whose server is not there.
@@ -27,12 +30,47 @@ func segmentFile(t testing.TB, o Options) string {
 func TestSpoolIsOneLogsOwn(t *testing.T) {
 	o := away(t)
 	l := open(t, o)
-	_, err := Open(t.Context(), o)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := Open(ctx, o)
 	if err == nil || !bytes.Contains([]byte(err.Error()), fmt.Appendf(nil, "in use by process %d", os.Getpid())) {
 		t.Errorf("a second log on one spool: %v", err)
 	}
 	closed(t, l)
 	closed(t, open(t, o))
+}
+
+// TestSpoolIsHandedOver: a log that is opened while another of this process has the
+// spool goes on once that one is closed. Another process's is not waited for.
+func TestSpoolIsHandedOver(t *testing.T) {
+	o := away(t)
+	old := open(t, o)
+	r := appended(t, old, grant(1, "example.fr"))
+	opened := make(chan *Log)
+	go func() {
+		l, err := Open(context.Background(), o)
+		if err != nil {
+			t.Error(err)
+		}
+		opened <- l
+	}()
+	select {
+	case <-opened:
+		t.Error("two logs have one spool")
+	case <-time.After(5 * lockRetry):
+	}
+	closed(t, old)
+	l := <-opened
+	if got, err := l.Latest(t.Context(), r.Subject); err != nil || got.ID != r.ID {
+		t.Errorf("Latest of what the old one took: %+v, %v", got, err)
+	}
+	if err := os.WriteFile(filepath.Join(o.Spool, "lock"), []byte("1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), o); err == nil || !strings.Contains(err.Error(), "in use by process 1:") {
+		t.Errorf("a spool that another process has: %v", err)
+	}
+	closed(t, l)
 }
 
 // TestTornTail cuts the spool anywhere behind what was acknowledged.
