@@ -2,6 +2,7 @@ package cookieconsent
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -25,6 +26,7 @@ type books struct {
 	until  time.Time // that failed is taken as an answer
 	purged time.Time // last, by this process
 	chains map[string]bool
+	closed bool
 }
 
 // maxChains bounds the chains of records, of which each site has one. Where a site
@@ -48,27 +50,35 @@ func (b *books) chain(site string) string {
 	return site
 }
 
-// Destruct closes the log.
+// Destruct closes the log, for good: who comes late does not open it again.
 func (b *books) Destruct() error {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
+	b.closed = true
 	if b.log == nil {
 		return nil
 	}
-	return b.log.Close()
+	log := b.log
+	b.log = nil
+	return log.Close()
 }
 
 // retryBooks is how long a failure to open the records is taken as an answer.
 const retryBooks = 5 * time.Second
 
+// errClosed is told to what is left of a configuration that has ended.
+var errClosed = errors.New("the records of this configuration are closed")
+
 // open returns the log, and opens it if nobody has.
 func (b *books) open(a *App) (*records.Log, error) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
-	if b.log != nil {
+	switch {
+	case b.closed:
+		return nil, errClosed
+	case b.log != nil:
 		return b.log, nil
-	}
-	if b.failed != nil && time.Now().Before(b.until) {
+	case b.failed != nil && time.Now().Before(b.until):
 		return nil, b.failed
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -186,5 +187,16 @@ func TestChainsAreBounded(t *testing.T) {
 	}
 	if got := b.chain("h7.example"); got != "h7.example" {
 		t.Errorf("a known one has the chain %s", got)
+	}
+}
+
+// Who comes late to records that a configuration has closed does not open them again.
+func TestClosedRecordsStayClosed(t *testing.T) {
+	b := &books{kind: "sqlite"}
+	if err := b.Destruct(); err != nil {
+		t.Fatal(err)
+	}
+	if log, err := b.open(&App{}); log != nil || !errors.Is(err, errClosed) {
+		t.Errorf("opened again: %v, %v", log, err)
 	}
 }

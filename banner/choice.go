@@ -39,14 +39,16 @@ func (p *Pages) choose(w http.ResponseWriter, r *http.Request, v *enforcer.Visit
 		}
 		return p.fail(w, r, v, f.Lang, e)
 	}
+	granted, answered, stored := v.Standing.Grants, p.answer(v, f, &choice), http.Header{}
+	err = v.Store(stored, &choice)
+	if err == nil || !choice.Grants() { // what cannot be stored is not proven either
+		err = p.prove(r.Context(), answered)
+	}
+	if err != nil && choice.Grants() {
+		return p.fail(w, r, v, f.Lang, refusal{status: http.StatusServiceUnavailable})
+	}
 	h := w.Header()
-	granted, answered := v.Standing.Grants, p.answer(v, f, &choice)
-	if err := p.prove(r.Context(), answered); err != nil {
-		return p.fail(w, r, v, f.Lang, refusal{status: http.StatusServiceUnavailable})
-	}
-	if err := v.Store(h, &choice); err != nil && choice.Grants() {
-		return p.fail(w, r, v, f.Lang, refusal{status: http.StatusServiceUnavailable})
-	}
+	h["Set-Cookie"] = append(h["Set-Cookie"], stored["Set-Cookie"]...)
 	if p.config.Counted != nil {
 		p.config.Counted(answered)
 	}

@@ -56,16 +56,12 @@ func (p *Pages) answer(v *enforcer.Visit, f form, c *policy.Choice) Answered {
 	return Answered{Choice: *c, Previous: v.Standing.Choice, Asked: f.Choice, Lang: p.language(v, f.Lang), Site: v.Site()}
 }
 
-// prove keeps the proof of what was answered. A first refusal leaves none. A
-// withdrawal counts whether or not its record could be kept; a grant does not.
+// prove keeps the proof of what was answered. A first refusal leaves none.
 func (p *Pages) prove(ctx context.Context, a Answered) error {
 	if p.config.Proof == nil || !a.Choice.Grants() && !a.Withdraws() {
 		return nil
 	}
-	if err := p.config.Proof.Keep(ctx, a); err != nil && a.Choice.Grants() {
-		return err
-	}
-	return nil
+	return p.config.Proof.Keep(ctx, a)
 }
 
 // receipt answers with the visitor's own consent record.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-cookie-consent/caddy-cookie-consent/enforcer"
 	"github.com/caddy-cookie-consent/caddy-cookie-consent/policy"
 )
 
@@ -226,5 +227,15 @@ func TestArtefacts(t *testing.T) {
 	other, _ := Artefacts(testConfig(t, d))
 	if string(other[5].Content) == string(once[5].Content) {
 		t.Error("another text is the same charter")
+	}
+}
+
+// A grant that no key can sign is not acknowledged, and so not proven.
+func TestWhatCannotBeStoredIsNotProven(t *testing.T) {
+	s, p := proven(t)
+	s.Keys = func() (*enforcer.Keyring, error) { return nil, errors.New("no key") }
+	answer := s.ask(t, post("choice=accept_all", "Origin", "http://portal.example"))
+	if answer.StatusCode != http.StatusServiceUnavailable || len(p.kept) != 0 {
+		t.Errorf("status %d, %d records", answer.StatusCode, len(p.kept))
 	}
 }
