@@ -3,6 +3,7 @@ package records
 import (
 	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -109,7 +110,11 @@ func TestNewerSchema(t *testing.T) {
 	if got, err := l.Show(t.Context(), r.ID); err != nil || len(got) != 1 {
 		t.Errorf("Show of a waiting record: %v, %v", got, err)
 	}
-	tamper(t, l, "UPDATE cookie_consent_schema SET version = 1")
+	steps, err := schema("postgres")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tamper(t, l, fmt.Sprintf("UPDATE cookie_consent_schema SET version = %d", len(steps)))
 	delivered(t, l)
 	accounted(t, l.Store, []string{r.ID})
 }
