@@ -28,6 +28,7 @@ import (
 // ledger is the Keeper of one storage, from the first Start on.
 type ledger struct {
 	keeper *inventory.Keeper
+	place  any // where it is kept
 	stop   context.CancelFunc
 	ended  sync.WaitGroup
 }
@@ -46,17 +47,25 @@ func (a *App) beginSeeing() error {
 	return nil
 }
 
-// openLedger opens what keeps it, if nobody has.
+// openLedger opens what keeps it, if nobody has. Where a configuration keeps it
+// elsewhere, what was seen before is saved where it was.
 func (a *App) openLedger() {
-	if a.shared.ledger.Load() != nil {
-		return
+	place := a.pooled
+	if a.keepsInBooks() {
+		place = a.shelf
+	}
+	if before := a.shared.ledger.Load(); before != nil {
+		if before.place == place {
+			return
+		}
+		before.close()
 	}
 	share, err := a.share()
 	if err != nil {
 		a.logger.Error("what sites use is not kept", zap.Error(err))
 		return
 	}
-	l := &ledger{keeper: inventory.NewKeeper(share, time.Now)}
+	l := &ledger{keeper: inventory.NewKeeper(share, time.Now), place: place}
 	ctx, stop := context.WithCancel(context.Background())
 	l.stop = stop
 	logger := a.logger
@@ -69,11 +78,14 @@ func (a *App) openLedger() {
 // share is where it is kept, together with what other Caddys see: the database of the
 // records, where they have one, or else the storage.
 func (a *App) share() (inventory.Share, error) {
-	if a.books != nil && a.settings.Records == "postgres" {
+	if a.keepsInBooks() {
 		return &bookShare{a.books, a.instance()}, nil
 	}
 	return inventory.ShareIn(a.storage, a.instance())
 }
+
+// keepsInBooks reports whether it is kept in the database of the records.
+func (a *App) keepsInBooks() bool { return a.books != nil && a.settings.Records == "postgres" }
 
 // bookShare is the database of the records, while they are open.
 type bookShare struct {
