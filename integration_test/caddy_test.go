@@ -143,7 +143,8 @@ func adapt(t *testing.T, text string) []byte {
 	return config
 }
 
-// freePort asks the kernel for a loopback port that no test was given yet.
+// freePort asks the kernel for a loopback port that no test was given yet, free for
+// TCP and for the UDP of HTTP/3.
 func freePort(t *testing.T) int {
 	t.Helper()
 	for {
@@ -152,8 +153,12 @@ func freePort(t *testing.T) int {
 			t.Fatal(err)
 		}
 		port := l.Addr().(*net.TCPAddr).Port
+		datagrams, taken := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+		if taken == nil {
+			_ = datagrams.Close()
+		}
 		_ = l.Close()
-		if _, given := givenPorts.LoadOrStore(port, true); !given {
+		if _, given := givenPorts.LoadOrStore(port, true); !given && taken == nil {
 			return port
 		}
 	}

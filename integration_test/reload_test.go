@@ -81,6 +81,11 @@ func startTraffic(t *testing.T, c *http.Client) *traffic {
 func (running *traffic) keepAsking(t *testing.T, c *http.Client, cookie, allowed string) {
 	for !running.ended.Load() && !t.Failed() {
 		a, err := fetch(c, "http://portal.localhost/second", cookie)
+		if errors.Is(err, io.EOF) {
+			// a server that stops closes a connection that it has just accepted, whatever its
+			// handlers; clients ask once more (RFC 9110 section 9.2.2)
+			a, err = fetch(c, "http://portal.localhost/second", cookie)
+		}
 		switch {
 		case err != nil:
 			t.Errorf("a request failed: %v", err)
@@ -122,11 +127,27 @@ func (running *traffic) stop() {
 // their stack, once traffic and reloads are over.
 func TestNoGoroutineIsLeftBehind(t *testing.T) {
 	t.Run("traffic and reloads", TestReloadUnderTraffic)
+	left := ""
+	defer func() {
+		if left != "" {
+			t.Logf("a goroutine of the module is still there:\n%s", left)
+		}
+	}()
+	waitFor(t, "a process without goroutines of the module", func() bool {
+		left = ourGoroutine()
+		return left == ""
+	})
+}
+
+// ourGoroutine returns the stack of a goroutine with code of the module, that of its
+// tests aside; empty without one.
+func ourGoroutine() string {
 	const ours = "caddy-cookie-consent/caddy-cookie-consent"
 	stacks := make([]byte, 1<<20)
 	for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
-		if strings.Contains(stack, ours) && !strings.Contains(stack, ours+"/integration_test") {
-			t.Errorf("a goroutine of the module is still there:\n%s", stack)
+		if strings.Contains(stack, ours) && !strings.Contains(stack, ours+"/integration_test") && !strings.Contains(stack, ours+"/internal/postgrestest") {
+			return stack
 		}
 	}
+	return ""
 }
