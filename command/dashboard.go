@@ -7,8 +7,10 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,8 +95,8 @@ func (d *dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 	case r.URL.Path == "/":
 		http.Redirect(w, r, inventory.AdminPath, http.StatusFound)
-	case !strings.HasPrefix(r.URL.Path, inventory.AdminPath):
-		http.NotFound(w, r)
+	case !slices.Contains([]string{"", "inventory", "statistics", "health"}, strings.TrimPrefix(r.URL.Path, inventory.AdminPath)) || !strings.HasPrefix(r.URL.Path, inventory.AdminPath):
+		http.NotFound(w, r) // the rest of the endpoint is not for browsers
 	default:
 		d.pass(w, r)
 	}
@@ -102,7 +104,7 @@ func (d *dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // pass asks the admin endpoint and answers as it does.
 func (d *dashboard) pass(w http.ResponseWriter, r *http.Request) {
-	answer, err := caddycmd.AdminAPIRequest(d.admin, r.Method, r.URL.RequestURI(), http.Header{"Accept": r.Header["Accept"]}, nil)
+	answer, err := caddycmd.AdminAPIRequest(d.admin, r.Method, (&url.URL{Path: r.URL.Path, RawQuery: r.URL.RawQuery}).RequestURI(), http.Header{"Accept": r.Header["Accept"]}, nil)
 	if answer == nil {
 		http.Error(w, fmt.Sprintf("no Caddy answers at %s: %v", d.admin, err), http.StatusBadGateway)
 		return

@@ -38,6 +38,9 @@ func (s *Site) Expand(read func(path string) ([]byte, error)) (*Site, error) {
 		}
 	}
 	for i := range full.Services {
+		if s := &full.Services[i]; s.guess != nil && s.Category == policy.Necessary && !knows(s.guess, s) {
+			return nil, full.explain(problem(fmt.Sprintf("services[%d]", i), "service %q has no category of its own, and more than the catalogue knows of %s: say its category (R-8.1)", s.ID, s.guess.Name))
+		}
 		if known := catalogue.Find(full.Services[i].ID); known != nil {
 			full.fill(&full.Services[i], known, i < len(s.Services))
 		}
@@ -144,6 +147,12 @@ func knows(known *catalogue.Service, service *Service) bool {
 	return !slices.ContainsFunc(service.Cookies, func(c Cookie) bool { return known.Cookie(c.Name, c.SetBy) == nil }) &&
 		!slices.ContainsFunc(service.Hosts, func(host string) bool {
 			return !slices.ContainsFunc(known.Hosts, func(h catalogue.Host) bool { return h.Host == host })
+		}) &&
+		!slices.ContainsFunc(service.Storage, func(k StorageKey) bool {
+			return !slices.ContainsFunc(known.Storage, func(own catalogue.Key) bool { return own.Area == k.Area && policy.Fits(own.Key, k.Key) })
+		}) &&
+		!slices.ContainsFunc(service.Inline, func(text string) bool {
+			return !slices.ContainsFunc(known.Inline, func(m catalogue.Mark) bool { return m.Text == text })
 		})
 }
 

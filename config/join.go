@@ -127,6 +127,12 @@ func (j *joiner) tell(s *Service, r *charter.Row, n *rowName) error {
 	if n.category == "" && (s.Category == "" && (catalogue.Find(s.ID) == nil || byName) || s.Category == policy.Necessary && byName) {
 		return fmt.Errorf("%s has no category: a cookie is declared for a purpose (R-1.18); add a column Category, or a heading such as “Statistics cookies” above the rows%s", cmp.Or(r.Cookie, s.ID), j.hinted(r))
 	}
+	switch {
+	case r.Category != "":
+		s.guess = nil // somebody says so
+	case s.Category == "" && n.category != "":
+		s.guess = n.known
+	}
 	if s.Category == "" || s.Category == n.category {
 		s.Ground = cmp.Or(s.Ground, r.Ground)
 	}

@@ -106,6 +106,12 @@ func TestNamesMakeNothingNecessary(t *testing.T) {
 			"Provider,Cookie\nAcme,track_me\n", noCategory,
 		},
 		{"the name of a necessary row", `{}`, "Provider,Cookie,Category,Ground\nAcme,sid,necessary,security\nAcme,track_me,,\n", noCategory},
+		{"the id of a row that is known", `{}`, "ID,Provider,Cookie,Hosts\n,Cloudflare,__cf_bm,\ncloudflare,Cloudflare,_tracker,evil.example\n", "has no category of its own"},
+		{"an id made up, beside a row that is known", `{}`, "ID,Provider,Cookie\nfoo,Cloudflare,__cf_bm\nfoo,Cloudflare,_tracker\n", "has no category of its own"},
+		{
+			"a known row joins a service without category", `{"services": [{"id": "cloudflare", "hosts": ["evil.example"]}]}`,
+			"Provider,Cookie\nCloudflare,__cf_bm\n", "has no category of its own",
+		},
 		{"an id of the catalogue, with an unknown cookie", `{"services": [{"id": "square", "cookies": [{"name": "track_me"}]}]}`, "", `service "square" has no category`},
 		{"an id of the catalogue, with an unknown host", `{"services": [{"id": "stripe", "hosts": ["tracker.example"]}]}`, "", `service "stripe" has no category`},
 	} {

@@ -167,7 +167,8 @@ type Service struct {
 	// Inline lists texts that mark an inline script as the service's.
 	Inline []string `json:"inline,omitempty"`
 
-	taken bool // the ground is the catalogue's
+	taken bool               // the ground is the catalogue's
+	guess *catalogue.Service // whose category it has, since nobody said another
 }
 
 // Cookie declares one cookie, or those a pattern covers.
