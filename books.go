@@ -180,6 +180,9 @@ func (a *App) purge(ctx context.Context, log *records.Log) {
 	purged, err := log.Purge(ctx, time.Duration(a.settings.Retention))
 	switch {
 	case err != nil && ctx.Err() == nil:
+		a.books.mutex.Lock()
+		a.books.purged = time.Now().Add(time.Hour - purgeEvery) // again in an hour
+		a.books.mutex.Unlock()
 		a.logger.Error("records past their retention could not be purged", zap.Error(err))
 	case purged.Records > 0:
 		a.logger.Info("records past their retention are purged", zap.Any("purged", purged))

@@ -49,6 +49,7 @@ type Handler struct {
 	key      string // of the visit among the request's variables
 	logger   *zap.Logger
 	files    atomic.Pointer[filesState]
+	read     string    // stamps of the files when the handler was provisioned
 	insecure sync.Once // warns of a preference cookie that plain HTTP cannot carry
 }
 
@@ -63,6 +64,7 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 // Provision checks the declaration and compiles it. It touches neither the
 // network nor the data directory.
 func (h *Handler) Provision(ctx caddy.Context) error {
+	h.read = h.stamps()
 	site, err := h.declared()
 	if err != nil {
 		return err

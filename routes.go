@@ -39,13 +39,8 @@ func (a *App) mounts() []mounted {
 func appendMounts(all []mounted, routes caddyhttp.RouteList, around mounted) []mounted {
 	for _, route := range routes {
 		here := around
-		here.hosts = slices.Clone(around.hosts)
-		for _, set := range route.MatcherSets {
-			for _, matcher := range set {
-				if names, is := matcher.(*caddyhttp.MatchHost); is {
-					here.hosts = append(here.hosts, *names...)
-				}
-			}
+		if names := hostsOf(route.MatcherSets); len(names) > 0 {
+			here.hosts = names // within those around
 		}
 		for _, handler := range route.Handlers {
 			switch handler := handler.(type) {
@@ -62,6 +57,22 @@ func appendMounts(all []mounted, routes caddyhttp.RouteList, around mounted) []m
 		}
 	}
 	return all
+}
+
+// hostsOf lists the hosts that a route matches, none when it matches others too.
+func hostsOf(sets caddyhttp.MatcherSets) (hosts []string) {
+	for _, set := range sets {
+		named := false
+		for _, matcher := range set {
+			if names, is := matcher.(*caddyhttp.MatchHost); is {
+				hosts, named = append(hosts, *names...), true
+			}
+		}
+		if !named {
+			return nil
+		}
+	}
+	return hosts
 }
 
 // warnUncompressed warns of sites whose pages leave uncompressed: they are asked of

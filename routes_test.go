@@ -53,6 +53,10 @@ func TestOneHostHasOnePolicy(t *testing.T) {
 		{"two policies with one cookie", at("a.example", "/x/*", declared) + "," + at("a.example", "/*", with(other, `"path": "/y"`)), "a.example has two cookie_consent policies that keep their choice in cookies_preferences"},
 		{"two policies with pages in one place", at("a.example", "/x/*", declared) + "," + at("a.example", "/*", with(other, `"preference_cookie": {"name": "c2"}`)), "a.example has two cookie_consent policies with pages under /cookie-consent"},
 		{"two policies apart", at("a.example", "/x/*", declared) + "," + at("a.example", "/*", with(other, `"path": "/y", "preference_cookie": {"name": "c2"}`)), ""},
+		{
+			"two hosts below a wildcard",
+			`{"match": [{"host": ["*.example"]}], "handle": [{"handler": "subroute", "routes": [` + at("a.example", "/*", declared) + "," + at("b.example", "/*", other) + `]}]}`, "",
+		},
 		{"two policies without a host", handle(declared) + "," + handle(other), "every host of server site has two cookie_consent policies"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

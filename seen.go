@@ -1,14 +1,14 @@
 package cookieconsent
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
@@ -54,17 +54,16 @@ func (a *App) openLedger() {
 	if a.keepsInBooks() {
 		place = a.shelf
 	}
-	if before := a.shared.ledger.Load(); before != nil {
-		if before.place == place {
-			return
-		}
-		before.close()
+	before := a.shared.ledger.Load()
+	if before != nil && before.place == place {
+		return
 	}
 	share, err := a.share()
 	if err != nil {
 		a.logger.Error("what sites use is not kept", zap.Error(err))
 		return
 	}
+	before.close()
 	l := &ledger{keeper: inventory.NewKeeper(share, time.Now), place: place}
 	ctx, stop := context.WithCancel(context.Background())
 	l.stop = stop
@@ -141,18 +140,18 @@ func (l *ledger) close() {
 func (a *App) instance() string {
 	file := filepath.Join(dataDirectory(), "cookie_consent", "instance")
 	name, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
+	if name = bytes.TrimSpace(name); len(name) == 0 {
 		id := make([]byte, 8)
 		_, _ = rand.Read(id) // never fails
 		name = []byte(hex.EncodeToString(id))
 		if err = os.MkdirAll(filepath.Dir(file), 0o700); err == nil {
-			err = os.WriteFile(file, append(name, '\n'), 0o600)
+			err = os.WriteFile(file, slices.Concat(name, []byte("\n")), 0o600)
 		}
 	}
 	if err != nil {
 		a.logger.Warn("the name of this Caddy cannot be kept: after a restart, what it has seen counts as another's", zap.Error(err))
 	}
-	return strings.TrimSpace(string(name))
+	return string(name)
 }
 
 // keeper returns what keeps what is seen, nil before the first Start.

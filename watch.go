@@ -23,8 +23,7 @@ type filesState struct {
 func (h *Handler) watch(ctx context.Context, interval time.Duration) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
-	taken := h.stamps()
-	seen := taken
+	taken, seen := h.read, h.stamps()
 	for {
 		select {
 		case <-ctx.Done():

@@ -117,11 +117,22 @@ func sitesOf(data []byte) []site {
 	return slices.CompactFunc(sites, func(a, b site) bool { return a.name() == b.name() && bytes.Equal(a.raw, b.raw) })
 }
 
+// hosts lists the hosts that a route matches, none when it matches others too.
+func (r *route) hosts() (all []string) {
+	for _, set := range r.Match {
+		if len(set.Host) == 0 {
+			return nil
+		}
+		all = append(all, set.Host...)
+	}
+	return all
+}
+
 func appendSites(sites []site, routes []route, hosts []string) []site {
 	for _, r := range routes {
-		here := slices.Clone(hosts)
-		for _, set := range r.Match {
-			here = append(here, set.Host...)
+		here := hosts
+		if names := r.hosts(); len(names) > 0 {
+			here = names // within those around
 		}
 		for _, raw := range r.Handle {
 			var handler struct {
