@@ -142,6 +142,9 @@ func (a *App) Cleanup() error {
 	if a.shared == nil {
 		return nil
 	}
+	if running := runningApp(); running != nil && running != a && running.shared == a.shared {
+		running.seeAgain() // the load of a has failed, or ended
+	}
 	_, err := pool.Delete(a.pooled)
 	if a.books != nil {
 		_, closing := bookPool.Delete(a.shelf)

@@ -36,15 +36,29 @@ type ledger struct {
 // beginSeeing keeps what is seen from now on, and tells of what is new.
 func (a *App) beginSeeing() error {
 	a.openLedger()
-	if k := a.keeper(); k != nil {
-		k.Inventory.OnUndeclared(a.newUndeclared)
-	}
+	a.hearUndeclared()
 	found, err := a.ctx.App("events")
 	if err != nil {
 		return err
 	}
 	go a.emitEvents(a.ctx, found.(*caddyevents.App))
 	return nil
+}
+
+// hearUndeclared has what is new and undeclared told to this App.
+func (a *App) hearUndeclared() {
+	if k := a.keeper(); k != nil {
+		k.Inventory.OnUndeclared(a.newUndeclared)
+	}
+}
+
+// seeAgain takes what is seen back from a configuration that began and could not go
+// on.
+func (a *App) seeAgain() {
+	a.shared.opening.Lock()
+	defer a.shared.opening.Unlock()
+	a.openLedger()
+	a.hearUndeclared()
 }
 
 // openLedger opens what keeps it, if nobody has. Where a configuration keeps it

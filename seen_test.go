@@ -189,3 +189,28 @@ func TestDeclaredSince(t *testing.T) {
 		t.Error("names of host matchers are read wrong")
 	}
 }
+
+// A load that fails once it has begun leaves the configuration before it as it was:
+// what is new is told still, and kept.
+func TestFailedLoadsLeaveWhatIsSeen(t *testing.T) {
+	s := newSite(t)
+	s.address = "failed.example:8080"
+	s.app = `{}, "events": {"subscriptions": [{"events": ["cookie_consent.undeclared"], "handlers": [{"handler": "cookie_consent_test"}]}]}`
+	s.load(t, handle(declared, loading))
+	for range 4 { // apps start in any order
+		broken := strings.Replace(string(s.config(handle(declared, loading))), s.socket(), s.sockets+"/none/x", 1)
+		if err := caddy.Load([]byte(broken), true); err == nil {
+			t.Fatal("a socket in no folder is listened at")
+		}
+	}
+	s.get(t, "/", "")
+	const want = `cookie_consent.undeclared {"example":"/","kind":"cookie","name":"forgotten","setter":"response","site":"failed.example"}`
+	eventually(t, want, func() bool {
+		heardMutex.Lock()
+		defer heardMutex.Unlock()
+		return slices.Contains(heardEvents, want)
+	})
+	if got := inventoried(t); len(got) != 2 {
+		t.Errorf("seen %q", got)
+	}
+}

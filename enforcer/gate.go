@@ -284,7 +284,7 @@ func (v *Visit) contentPolicy(grants *policy.Set) string {
 		return ""
 	}
 	key := policyKey{grants: *grants}
-	if v.origin() != "" {
+	if v.origin() != "" && len(v.Host) <= maxHost {
 		key.site, key.host = siteOf(v.Host), v.Host
 	}
 	if key.site != "" {
@@ -301,6 +301,9 @@ func (v *Visit) contentPolicy(grants *policy.Set) string {
 		return contentPolicy(e.Policy, &key.grants, own)
 	})
 }
+
+// maxHost is the longest name of a host, in bytes (RFC 1035 section 2.3.4).
+const maxHost = 253
 
 // policyKey is what our own Content-Security-Policy depends on.
 type policyKey struct {

@@ -23,13 +23,11 @@ func (m *Memo[K]) Get(key K, make func() string) string {
 		}
 	}
 	text := make()
-	switch {
-	case known == nil:
-		m.known.CompareAndSwap(nil, &map[K]string{key: text})
-	case len(*known) < maxMemo:
-		more := maps.Clone(*known)
+	more := map[K]string{key: text} // anew when it is full: what is asked for comes again
+	if known != nil && len(*known) < maxMemo {
+		more = maps.Clone(*known)
 		more[key] = text
-		m.known.CompareAndSwap(known, &more)
 	}
+	m.known.CompareAndSwap(known, &more)
 	return text
 }
