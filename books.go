@@ -19,14 +19,17 @@ var bookPool = caddy.NewUsagePool()
 // books are the records of one store, opened by whichever comes first of Start and
 // the first decision.
 type books struct {
-	kind   string // sqlite or postgres
-	mutex  sync.Mutex
-	log    *records.Log
-	failed error
-	until  time.Time // that failed is taken as an answer
-	purged time.Time // last, by this process
-	chains map[string]bool
-	closed bool
+	kind    string // sqlite or postgres
+	life    context.Context
+	end     context.CancelFunc
+	opening sync.Mutex
+	mutex   sync.Mutex // of what is below
+	log     *records.Log
+	failed  error
+	until   time.Time // that failed is taken as an answer
+	purged  time.Time // last, by this process
+	chains  map[string]bool
+	closed  bool
 }
 
 // maxChains bounds the chains of records, of which each site has one. Where a site
@@ -50,8 +53,18 @@ func (b *books) chain(site string) string {
 	return site
 }
 
-// Destruct closes the log, for good: who comes late does not open it again.
+func newBooks(kind string) *books {
+	b := &books{kind: kind}
+	b.life, b.end = context.WithCancel(context.Background())
+	return b
+}
+
+// Destruct closes the log, for good: who comes late does not open it again, and who is
+// opening it gives up.
 func (b *books) Destruct() error {
+	b.end()
+	b.opening.Lock()
+	defer b.opening.Unlock()
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	b.closed = true
@@ -69,26 +82,40 @@ const retryBooks = 5 * time.Second
 // errClosed is told to what is left of a configuration that has ended.
 var errClosed = errors.New("the records of this configuration are closed")
 
-// open returns the log, and opens it if nobody has.
+// open returns the log, and opens it if nobody has. Only those who need it wait for
+// that.
 func (b *books) open(a *App) (*records.Log, error) {
+	if log, err := b.opened(); log != nil || err != nil {
+		return log, err
+	}
+	b.opening.Lock()
+	defer b.opening.Unlock()
+	if log, err := b.opened(); log != nil || err != nil {
+		return log, err // of somebody this one waited for
+	}
+	ctx, cancel := context.WithTimeout(b.life, 10*time.Second)
+	defer cancel()
+	log, err := records.Open(ctx, a.recordOptions())
+	if err != nil && b.life.Err() == nil {
+		a.logger.Error("the records of consent could not be opened: grants are refused until they can be, refusals work", zap.Error(err))
+	}
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	b.log, b.failed, b.until = log, err, time.Now().Add(retryBooks)
+	return log, err
+}
+
+// opened returns the log, or why there is none; neither when it is to be opened.
+func (b *books) opened() (*records.Log, error) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	switch {
 	case b.closed:
 		return nil, errClosed
-	case b.log != nil:
-		return b.log, nil
-	case b.failed != nil && time.Now().Before(b.until):
+	case b.log == nil && b.failed != nil && time.Now().Before(b.until):
 		return nil, b.failed
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	b.log, b.failed = records.Open(ctx, a.recordOptions())
-	if b.failed != nil {
-		b.log, b.until = nil, time.Now().Add(retryBooks)
-		a.logger.Error("the records of consent could not be opened: grants are refused until they can be, refusals work", zap.Error(b.failed))
-	}
-	return b.log, b.failed
+	return b.log, nil
 }
 
 // health tells how the records stand, and opens nothing.
@@ -120,7 +147,7 @@ func (a *App) borrowBooks() error {
 		return nil
 	}
 	key := a.settings.Records + "\x00" + a.settings.RecordsTo + "\x00" + storageName(a.storage)
-	value, _, err := bookPool.LoadOrNew(key, func() (caddy.Destructor, error) { return &books{kind: a.settings.Records}, nil })
+	value, _, err := bookPool.LoadOrNew(key, func() (caddy.Destructor, error) { return newBooks(a.settings.Records), nil })
 	if err != nil {
 		return err
 	}

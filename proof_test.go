@@ -192,7 +192,7 @@ func TestChainsAreBounded(t *testing.T) {
 
 // Who comes late to records that a configuration has closed does not open them again.
 func TestClosedRecordsStayClosed(t *testing.T) {
-	b := &books{kind: "sqlite"}
+	b := newBooks("sqlite")
 	if err := b.Destruct(); err != nil {
 		t.Fatal(err)
 	}
