@@ -13,7 +13,7 @@ import (
 const saveEvery = time.Minute
 
 // lastSave bounds, at the end, how long saving may take.
-const lastSave = 10 * time.Second
+const lastSave = 3 * time.Second
 
 // inventoryPart is the part that holds the inventory. Statistics have a part for
 // each month, so that a month that is over is not written again.
